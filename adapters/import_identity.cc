@@ -1,0 +1,129 @@
+#include "adapters/import_identity.h"
+
+#include "core/check.h"
+
+namespace spoolmq::adapters {
+namespace {
+
+constexpr const char* kColumns =
+    "SELECT id, state, device, inode, size, mtime_ns, ctime_ns, name,"
+    " content FROM imports ";
+
+KnownImport read_row(const IdentityDatabase::Statement& row) {
+  KnownImport known;
+  known.id = row.id(0);
+  const std::int64_t state = row.integer(1);
+  SPOOLMQ_CHECK(state >= 0 && state <= std::int64_t{static_cast<std::uint8_t>(ImportState::kKept)});
+  known.state = static_cast<ImportState>(state);
+  known.file = {row.unsigned_integer(2), row.unsigned_integer(3), row.unsigned_integer(4),
+                row.integer(5), row.integer(6)};
+  known.name = row.text(7);
+  return known;
+}
+
+bool speaks_of(const KnownImport& known, const IdentityDatabase::Statement& row,
+               const FileIdentity& file, const std::optional<std::uint64_t>& content) {
+  constexpr int kContent = 8;
+  if (known.file == file) return true;
+  if (!known.file.same_content_as(file)) return false;
+  if (row.is_null(kContent)) return true;
+  return known.state != ImportState::kDone && content && row.unsigned_integer(kContent) == *content;
+}
+
+}  // namespace
+
+bool FileIdentity::same_content_as(const FileIdentity& other) const {
+  return device == other.device && inode == other.inode && size == other.size &&
+         mtime_ns == other.mtime_ns;
+}
+
+FileIdentity identity_of(const FileStatus& status) {
+  return {status.device, status.inode, status.size, status.mtime_ns, status.ctime_ns};
+}
+
+ImportIdentity::ImportIdentity(IdentityDatabase& database) : database_(database) {}
+
+std::optional<KnownImport> ImportIdentity::find(const FileIdentity& file,
+                                                const std::optional<std::uint64_t>& content) {
+  auto row = database_.prepare(std::string(kColumns) + "WHERE device = ? AND inode = ?");
+  row.bind(1, file.device).bind(2, file.inode);
+  while (row.step()) {
+    KnownImport known = read_row(row);
+    if (speaks_of(known, row, file, content)) return known;
+  }
+  return std::nullopt;
+}
+
+std::optional<KnownImport> ImportIdentity::find(const MessageId& id) {
+  auto row = database_.prepare(std::string(kColumns) + "WHERE id = ?");
+  row.bind(1, id);
+  if (!row.step()) return std::nullopt;
+  return read_row(row);
+}
+
+void ImportIdentity::claim(const DirectoryIdentity& directory, std::span<ImportClaim> claims,
+                           std::int64_t now_ms, std::span<const MessageId> forgotten) {
+  IdentityDatabase::Transaction transaction(database_);
+  remove_rows(forgotten);
+  auto insert = database_.prepare(
+      "INSERT INTO imports(id, state, directory_device, directory_inode, name, device, inode, size,"
+      " mtime_ns, ctime_ns, content, claimed_at_ms) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto refresh = database_.prepare("UPDATE imports SET ctime_ns = ?, name = ? WHERE id = ?");
+  for (ImportClaim& claim : claims) {
+    if (const auto known = find(claim.file, claim.content)) {
+      claim.id = known->id;
+      claim.state = known->state;
+      // So that the next look needs no content to know it.
+      if (known->file != claim.file || known->name != claim.name) {
+        refresh.bind(1, claim.file.ctime_ns).bind(2, claim.name).bind(3, claim.id).run();
+      }
+      continue;
+    }
+    claim.state = ImportState::kIntent;
+    claim.is_new = true;
+    insert.bind(1, claim.id).bind(2, directory.device).bind(3, directory.inode);
+    insert.bind(4, claim.name).bind(5, claim.file.device).bind(6, claim.file.inode);
+    insert.bind(7, claim.file.size).bind(8, claim.file.mtime_ns).bind(9, claim.file.ctime_ns);
+    insert.bind(10, claim.content).bind(11, now_ms).run();
+  }
+  transaction.commit();
+}
+
+void ImportIdentity::mark(std::span<const MessageId> ids, ImportState state) {
+  if (ids.empty()) return;
+  IdentityDatabase::Transaction transaction(database_);
+  auto update = database_.prepare("UPDATE imports SET state = ? WHERE id = ?");
+  for (const MessageId& id : ids) {
+    update.bind(1, std::int64_t{static_cast<std::uint8_t>(state)}).bind(2, id).run();
+  }
+  transaction.commit();
+}
+
+void ImportIdentity::forget(std::span<const MessageId> ids) {
+  if (ids.empty()) return;
+  IdentityDatabase::Transaction transaction(database_);
+  remove_rows(ids);
+  transaction.commit();
+}
+
+void ImportIdentity::remove_rows(std::span<const MessageId> ids) {
+  auto remove = database_.prepare("DELETE FROM imports WHERE id = ?");
+  for (const MessageId& id : ids) remove.bind(1, id).run();
+}
+
+void ImportIdentity::forget_absent(const DirectoryIdentity& directory, std::int64_t before_ms,
+                                   const std::unordered_set<std::uint64_t>& present) {
+  std::vector<MessageId> absent;
+  {
+    auto row = database_.prepare(
+        "SELECT id, inode FROM imports WHERE directory_device = ? AND directory_inode = ?"
+        " AND claimed_at_ms < ?");
+    row.bind(1, directory.device).bind(2, directory.inode).bind(3, before_ms);
+    while (row.step()) {
+      if (!present.contains(row.unsigned_integer(1))) absent.push_back(row.id(0));
+    }
+  }
+  forget(absent);
+}
+
+}  // namespace spoolmq::adapters

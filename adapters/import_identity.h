@@ -1,0 +1,87 @@
+#pragma once
+// Which files of watched directories were imported, and under which message ids. A file goes
+// through three steps, each durable before the next begins:
+//   claim: intent {identity of the file, new message id} → send with that id → done → file removed
+// so that after any cut the same file meets the same id again, and the queue drops the repetition.
+// A file that stays in its directory (`--keep`) is `kept` instead of done; its row stays with it.
+// Not thread-safe; several processes may use the same imports.db.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "adapters/identity_database.h"
+#include "spoolmq/id.h"
+
+namespace spoolmq::adapters {
+
+// What makes a file this file and this version of it.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+  bool operator==(const FileIdentity&) const = default;
+  // The same but for the time of change of its inode: renaming or linking it moves that one.
+  [[nodiscard]] bool same_content_as(const FileIdentity& other) const;
+};
+FileIdentity identity_of(const FileStatus& status);
+
+enum class ImportState : std::uint8_t {
+  kIntent = 0,  // the id is the file's; whether it was sent is not known
+  kDone = 1,    // the message is durable in the queue; the file may go
+  kKept = 2,    // the message is durable in the queue; the file stays
+};
+
+struct KnownImport {
+  MessageId id;
+  ImportState state = ImportState::kIntent;
+  FileIdentity file;
+  std::string name;  // when it was claimed
+};
+
+struct ImportClaim {
+  FileIdentity file;
+  std::string name;
+  std::optional<std::uint64_t> content;      // XXH3-64 of all bytes; none for large files
+  MessageId id;                              // in: for a new row; out: the row's
+  ImportState state = ImportState::kIntent;  // out
+  bool is_new = false;                       // out: the row was made for this claim
+};
+
+class ImportIdentity {
+ public:
+  explicit ImportIdentity(IdentityDatabase& database);
+
+  // Where only the time of change differs, it depends on the row. Without content (a large file) it
+  // matches: taking its bytes into the queue by a link changes that time. With content, an intent
+  // or kept row matches if that is equal; a done one does not, for the file it speaks of may be
+  // gone and another have its inode.
+  std::optional<KnownImport> find(const FileIdentity& file,
+                                  const std::optional<std::uint64_t>& content);
+  std::optional<KnownImport> find(const MessageId& id);
+
+  // Gives every claim its row, old or new; and deletes the rows of `forgotten`, whose files are
+  // durably gone. One transaction, durable on return.
+  void claim(const DirectoryIdentity& directory, std::span<ImportClaim> claims, std::int64_t now_ms,
+             std::span<const MessageId> forgotten);
+  // One transaction each, durable on return.
+  void mark(std::span<const MessageId> ids, ImportState state);
+  void forget(std::span<const MessageId> ids);
+
+  // Deletes the directory's rows claimed before `before_ms` whose inode is not in `present`:
+  // left behind where a file was removed by hand, or by a pass that was cut short.
+  void forget_absent(const DirectoryIdentity& directory, std::int64_t before_ms,
+                     const std::unordered_set<std::uint64_t>& present);
+
+ private:
+  void remove_rows(std::span<const MessageId> ids);
+
+  IdentityDatabase& database_;
+};
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,141 @@
+#include "adapters/import_send.h"
+
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "adapters/source_file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "core/units.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq::adapters {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+// Whatever the queue's setting: the file is removed for good once its message is sent.
+SendOptions durably() {
+  SendOptions options;
+  options.durability = Durability::kSync;
+  return options;
+}
+
+std::string octal(std::uint32_t mode) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), mode, 8).ptr;
+  return "0" + std::string(digits.data(), end);
+}
+
+Message with_id(const ImportEntry& entry) {
+  Message message = entry.message;
+  message.id = entry.claim.id;
+  return message;
+}
+
+// False: the queue does not take all of them; which ones is found out one by one.
+bool send_together(Queue& queue, std::span<ImportEntry> entries) {
+  std::vector<Message> messages;
+  for (const ImportEntry& entry : entries) {
+    if (entry.outcome == SendOutcome::kNotTried) messages.push_back(with_id(entry));
+  }
+  if (messages.empty()) return true;
+  try {
+    queue.send_batch(std::move(messages), durably());
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kBadData || error.code() == ErrorCode::kTryAgain) return false;
+    throw;
+  }
+  for (ImportEntry& entry : entries) {
+    if (entry.outcome == SendOutcome::kNotTried) entry.outcome = SendOutcome::kSent;
+  }
+  return true;
+}
+
+// Confirmed only if the file had not changed when its end was reached.
+SendOutcome stream(Queue& queue, const ImportEntry& entry) {
+  File& file = *entry.large;
+  std::uint64_t offset = 0;
+  bool changed = false;
+  const BodySource body = [&](std::span<char> into) {
+    const std::size_t got = file.read_at(std::as_writable_bytes(into), offset);
+    offset += got;
+    if (got == 0) {
+      changed = offset != entry.claim.file.size || identity_of(file.status()) != entry.claim.file;
+      if (changed) {
+        throw Error(ErrorCode::kTryAgain, "import", entry.claim.name,
+                    "it changed while it was read");
+      }
+    }
+    return got;
+  };
+  try {
+    queue.send_stream(with_id(entry), body, durably());
+  } catch (const Error&) {
+    if (!changed) throw;
+    return SendOutcome::kChanged;
+  }
+  return SendOutcome::kSent;
+}
+
+// A body that is given up may be linked instead of copied, but only while a lease keeps writers
+// away.
+SendOutcome send_large(Queue& queue, ImportEntry& entry, AfterImport after) {
+  File& file = *entry.large;
+  const ReadLease lease(file);
+  if (lease.writers() == Writers::kSome || identity_of(file.status()) != entry.claim.file) {
+    return SendOutcome::kChanged;
+  }
+  if (after != AfterImport::kRemove || file.descriptor() < 0 || lease.writers() != Writers::kNone) {
+    return stream(queue, entry);
+  }
+  queue.send_file(with_id(entry), file.descriptor(), true, durably());
+  if (!lease.is_undisturbed()) {
+    log::warn("a program opened a file for writing while it was taken into the queue",
+              {{"file", entry.claim.name}, {"id", entry.claim.id.text()}});
+  }
+  const FileIdentity now = identity_of(file.status());
+  if (now.same_content_as(entry.claim.file)) entry.claim.file = now;
+  return SendOutcome::kSent;
+}
+
+}  // namespace
+
+Message message_of(const std::string& name, const FileStatus& status) {
+  const std::string shown = first_invalid_utf8(name) ? printable(name) : name;
+  Message message;
+  message.headers = {{"name", shown},
+                     {"path", shown},
+                     {"mtime", format_time(status.mtime_ns / kNsPerMs)},
+                     {"mode", octal(status.mode)},
+                     {"owner", std::to_string(status.uid)}};
+  return message;
+}
+
+std::optional<Error> send_entries(Queue& queue, std::span<ImportEntry> entries, AfterImport after) {
+  for (ImportEntry& entry : entries) {
+    if (entry.claim.state != ImportState::kIntent) entry.outcome = SendOutcome::kKnown;
+  }
+  if (entries.size() > 1 && send_together(queue, entries)) return std::nullopt;
+  for (ImportEntry& entry : entries) {
+    if (entry.outcome != SendOutcome::kNotTried) continue;
+    try {
+      if (entry.large) {
+        entry.outcome = send_large(queue, entry, after);
+      } else {
+        queue.send_checked(with_id(entry), durably());
+        entry.outcome = SendOutcome::kSent;
+      }
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kTryAgain) return error;
+      if (error.code() != ErrorCode::kBadData) throw;
+      entry.outcome = SendOutcome::kRefused;
+      entry.refusal = error;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace spoolmq::adapters

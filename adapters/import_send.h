@@ -1,0 +1,42 @@
+#pragma once
+// Sends claimed files, in their order. The ids were durable before, so whatever a cut leaves may be
+// sent again. Private to import.cc.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "adapters/import.h"
+#include "core/file_system.h"
+#include "spoolmq/message.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq::adapters {
+
+enum class SendOutcome : std::uint8_t {
+  kNotTried,
+  kKnown,    // the claim found it done or kept: nothing was sent
+  kSent,     // its message is durable
+  kChanged,  // somebody wrote to the file while it was read: nothing was sent
+  kRefused,
+};
+
+struct ImportEntry {
+  ImportClaim
+      claim;  // a link may move the file's time of change: then `claim.file` has the new one
+  Message message;
+  std::unique_ptr<File> large;  // read while it is sent; null: the message has the body
+  SendOutcome outcome = SendOutcome::kNotTried;
+  std::optional<Error> refusal;  // where the outcome is kRefused
+};
+
+// Headers that tell where the message comes from; no body.
+Message message_of(const std::string& name, const FileStatus& status);
+
+// Many small entries or a single large one; each gets its outcome. Returns why the queue takes no
+// more (Error kTryAgain), if so; other errors are thrown.
+std::optional<Error> send_entries(Queue& queue, std::span<ImportEntry> entries, AfterImport after);
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,71 @@
+#pragma once
+// What `consume` is made of: workers, each with a handle (and so a slot) of its own, and the state
+// they share. A worker takes a message, runs the command, and does what its end says.
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/command_run.h"
+#include "cli/probe_pause.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq::cli {
+
+enum class Until : std::uint8_t { kStopped, kEmpty };
+
+// Thread-safe.
+class ConsumeState {
+ public:
+  // Running commands end in peace, nothing more is taken.
+  void stop();
+  void stop_with(int exit_code);         // the first one counts
+  void fail(std::exception_ptr reason);  // likewise; rethrown by result()
+  [[nodiscard]] bool stopping() const { return stopping_; }
+
+  void note_death() { died_ = true; }
+  [[nodiscard]] bool died() const { return died_; }
+
+  ProbePause pause;
+
+  // The exit code some worker asked for. Throws what one failed with.
+  std::optional<int> result();
+
+ private:
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> died_ = false;
+  std::mutex mutex_;  // guards what follows
+  std::optional<int> exit_code_;
+  std::exception_ptr failure_;
+};
+
+class ConsumeWorker {
+ public:
+  ConsumeWorker(const Context& context, Queue queue, const RunRules& rules, Until until,
+                ConsumeState& state)
+      : context_(context), queue_(std::move(queue)), rules_(rules), until_(until), state_(state) {}
+
+  // Returns when the state says stop, or the queue is empty and that is what it ran for.
+  // Never throws: what goes wrong stops all workers.
+  void run() noexcept;
+
+ private:
+  void run_until_stopped();
+  std::optional<Delivery> take(Pass pass);
+  Met handle(Delivery& delivery);
+  Met finish(Delivery& delivery, const CommandEnd& end);
+  void tell(const Delivery& delivery, const CommandEnd& end, Verdict verdict) const;
+  bool is_empty();
+
+  const Context& context_;
+  Queue queue_;
+  const RunRules& rules_;
+  Until until_;
+  ConsumeState& state_;
+};
+
+}  // namespace spoolmq::cli

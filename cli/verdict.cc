@@ -1,0 +1,68 @@
+#include "cli/verdict.h"
+
+#include <cstring>
+
+namespace spoolmq::cli {
+namespace {
+
+Verdict verdict_of_exit(int code) {
+  switch (code) {
+    case 0:
+      return Verdict::kAck;
+    case 65:
+    case 100:
+      return Verdict::kReject;
+    case 69:
+      return Verdict::kPause;
+    case 64:
+    case 77:
+    case 78:
+    case kCannotRun:
+    case kNoCommand:
+      return Verdict::kStop;
+    default:
+      return Verdict::kNack;
+  }
+}
+
+}  // namespace
+
+Verdict verdict_of(const CommandEnd& end) {
+  switch (end.how) {
+    case Ending::kExited:
+      return verdict_of_exit(end.number);
+    case Ending::kSignalled:
+    case Ending::kTimedOut:
+      return Verdict::kNack;
+    case Ending::kBadBody:
+      return Verdict::kReject;
+    case Ending::kLeaseLost:
+      return Verdict::kNone;
+    case Ending::kInterrupted:
+      return Verdict::kRelease;
+  }
+  return Verdict::kNack;
+}
+
+std::string describe(const CommandEnd& end) {
+  switch (end.how) {
+    case Ending::kExited:
+      return "command exited with " + std::to_string(end.number);
+    case Ending::kSignalled: {
+      const char* name = ::sigabbrev_np(end.number);
+      return "command ended by signal " + std::to_string(end.number) +
+             (name == nullptr ? "" : std::string(" (SIG") + name + ")");
+    }
+    case Ending::kTimedOut:
+      return "command ran longer than allowed";
+    case Ending::kBadBody:
+      return "body cannot be read: " + end.why;
+    case Ending::kLeaseLost:
+      return "the lease has ended";
+    case Ending::kInterrupted:
+      return "command interrupted";
+  }
+  return "command ended";
+}
+
+}  // namespace spoolmq::cli

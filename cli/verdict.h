@@ -1,0 +1,35 @@
+#pragma once
+// What the end of a command says about the message it was run for. Pure.
+//   0 ack · 65, 100 reject · 69 release and pause with probing · 64, 77, 78, 126, 127 release and
+//   stop · anything else, a signal, or running too long: nack
+
+#include <cstdint>
+#include <string>
+
+namespace spoolmq::cli {
+
+enum class Ending : std::uint8_t {
+  kExited,       // number: its exit code
+  kSignalled,    // number: the signal that ended it
+  kTimedOut,     // we ended it: it ran longer than allowed
+  kBadBody,      // we ended it: its input could not be read
+  kLeaseLost,    // we ended it: the message is somebody else's now
+  kInterrupted,  // we ended it: this process was told to go at once
+};
+
+struct CommandEnd {
+  Ending how = Ending::kExited;
+  int number = 0;
+  std::string why = {};  // of kBadBody
+  bool operator==(const CommandEnd&) const = default;
+};
+
+enum class Verdict : std::uint8_t { kAck, kNack, kReject, kRelease, kPause, kStop, kNone };
+
+inline constexpr int kCannotRun = 126;  // as shells say it
+inline constexpr int kNoCommand = 127;
+
+Verdict verdict_of(const CommandEnd& end);
+std::string describe(const CommandEnd& end);  // "command exited with 3"
+
+}  // namespace spoolmq::cli

@@ -1,0 +1,47 @@
+#include "core/clock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "core/check.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr const char* kBootIdPath = "/proc/sys/kernel/random/boot_id";  // random(4)
+constexpr std::size_t kBootIdLength = 36;
+
+std::int64_t read_ms(clockid_t id) {
+  timespec now{};
+  SPOOLMQ_CHECK(clock_gettime(id, &now) == 0);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+std::int64_t SystemClock::wall_ms() const { return read_ms(CLOCK_REALTIME); }
+
+std::int64_t SystemClock::boot_ms() const { return read_ms(CLOCK_BOOTTIME); }
+
+std::string SystemClock::boot_id() const {
+  const int fd = open(kBootIdPath, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw Error::from_errno(errno, "read the boot id", kBootIdPath);
+  std::string id(kBootIdLength, '\0');
+  ssize_t got = 0;
+  do {
+    got = read(fd, id.data(), id.size());
+  } while (got < 0 && errno == EINTR);
+  const int read_error = errno;
+  close(fd);
+  if (got < 0) throw Error::from_errno(read_error, "read the boot id", kBootIdPath);
+  if (got != static_cast<ssize_t>(kBootIdLength)) {
+    throw Error(ErrorCode::kIo, "read the boot id", kBootIdPath, "it is not 36 characters long");
+  }
+  return id;
+}
+
+}  // namespace spoolmq

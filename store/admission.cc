@@ -1,0 +1,63 @@
+#include "store/admission.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/log.h"
+#include "core/names.h"
+#include "core/units.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::int64_t kAskEveryMs = 100;
+
+}  // namespace
+
+Admission::Admission(std::shared_ptr<Dir> root, const Clock& clock)
+    : root_(std::move(root)), clock_(clock) {}
+
+void Admission::check(std::uint64_t bytes) {
+  const std::int64_t now = clock_.boot_ms();
+  const auto wanted = static_cast<std::int64_t>(bytes + kReserveBytes);
+  if (now - asked_boot_ms_ >= kAskEveryMs || free_bytes_ < wanted) {
+    const Dir::Space space = root_->space();
+    if (space.inodes < kReserveInodes) {
+      throw Error(ErrorCode::kTryAgain, "send", root_->path(), "the file system has no inodes left");
+    }
+    free_bytes_ = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(space.bytes, std::numeric_limits<std::int64_t>::max()));
+    asked_boot_ms_ = now;
+    if (free_bytes_ < wanted) {
+      throw Error(ErrorCode::kTryAgain, "send", root_->path(),
+                  "the file system is full: " + std::to_string(space.bytes) + " bytes are free, " +
+                      std::to_string(kReserveBytes) + " are kept for acknowledgements");
+    }
+  }
+  free_bytes_ -= static_cast<std::int64_t>(bytes);
+}
+
+bool Admission::release_ballast() noexcept {
+  try {
+    const std::unique_ptr<Dir> run = root_->open_dir(names::kRun);
+    return run && run->unlink(names::kBallast);
+  } catch (const Error& error) {
+    log::warn("ballast not released", {{"why", error.why()}});
+    return false;
+  }
+}
+
+void Admission::keep_ballast() noexcept {
+  try {
+    root_->make_dir(names::kRun, 0700);
+    const std::unique_ptr<Dir> run = root_->open_dir(names::kRun);
+    if (!run || run->status(names::kBallast) || root_->space().bytes < 16 * kBallastBytes) return;
+    const std::unique_ptr<File> ballast = run->create(names::kBallast, 0600, IfExists::kOpen);
+    ballast->allocate(0, kBallastBytes);
+  } catch (const Error& error) {
+    log::info("no ballast", {{"why", error.why()}});
+  }
+}
+
+}  // namespace spoolmq

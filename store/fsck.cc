@@ -1,0 +1,147 @@
+// fsck: compares the index with the spool files, record by record. Looking is safe on a live queue;
+// what it reports may be in motion, so every suspicion is looked at twice.
+#include <algorithm>
+
+#include "core/record_codec.h"
+#include "core/xml_codec.h"
+#include "store/queue_impl.h"
+#include "store/spool_scan.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kPage = 500;
+
+}  // namespace
+
+std::vector<FsckFinding> QueueImpl::fsck(FsckMode mode) {
+  std::vector<FsckFinding> findings;
+  if (mode == FsckMode::kRebuildIndex) {
+    WriterLock::Hold hold = lock_.take(layout::Purpose::kRebuild);
+    rebuild(hold, "asked for");
+  }
+  fsck_index(findings);
+  const bool index_is_bad = !findings.empty();
+  fsck_messages(findings, mode);
+  fsck_files(findings, mode);
+  const bool rebuild_helps =
+      index_is_bad || std::any_of(findings.begin(), findings.end(), [](const FsckFinding& one) {
+        return one.what == "file" && !one.repaired;
+      });
+  if (mode == FsckMode::kRepair && rebuild_helps) {
+    WriterLock::Hold hold = lock_.take(layout::Purpose::kRebuild);
+    rebuild(hold, "fsck --repair");
+    for (FsckFinding& one : findings) {
+      one.repaired = one.repaired || one.what == "index" || one.what == "file";
+    }
+  }
+  return findings;
+}
+
+void QueueImpl::fsck_index(std::vector<FsckFinding>& findings) {
+  look([&](Session& session) {
+    findings.clear();
+    Stmt check = session.index.db().prepare("PRAGMA integrity_check(20)");
+    while (check.step()) {
+      const std::string line = check.text(0);
+      if (line == "ok") continue;
+      findings.push_back({"index", names::index_file(session.index.generation()), line});
+    }
+    Stmt counts = session.index.db().prepare("SELECT state,count(*) FROM m GROUP BY state");
+    while (counts.step()) {
+      const auto state = static_cast<RowState>(counts.integer(0));
+      if (session.index.count(state).messages == counts.integer(1)) continue;
+      findings.push_back({"index", names::index_file(session.index.generation()),
+                          "the counter of a state is wrong"});
+    }
+  });
+}
+
+void QueueImpl::fsck_messages(std::vector<FsckFinding>& findings, FsckMode mode) {
+  ScanOptions page;
+  page.limit = kPage;
+  while (true) {
+    std::vector<SpoolReader::Wanted> wanted;
+    std::vector<RowState> states;
+    look([&](Session& session) {
+      wanted.clear();
+      states.clear();
+      for (const Row& row : session.index.page(page)) {
+        wanted.push_back({row.id, session.index.location(row)});
+        states.push_back(row.state);
+        page.after_sequence = row.sequence;
+      }
+    });
+    const std::vector<Loaded> loaded = reader_.load(wanted);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const auto* const damage = std::get_if<Damage>(&loaded[i]);
+      if (damage == nullptr) continue;
+      if (!locate(wanted[i].id)) continue;  // acknowledged meanwhile
+      const bool known = states[i] == RowState::kCorrupt;
+      if (mode == FsckMode::kRepair && !known && *damage != Damage::kOther) {
+        mark_damaged(wanted[i].id, wanted[i].at, *damage);
+      }
+      findings.push_back({*damage == Damage::kOther ? "index" : "message", wanted[i].id.text(),
+                          known                         ? "corrupt, kept aside"
+                          : *damage == Damage::kMissing ? "its bytes are missing"
+                          : *damage == Damage::kOther   ? "the index names a wrong place"
+                                                        : "its bytes do not verify",
+                          known || (mode == FsckMode::kRepair && *damage != Damage::kOther)});
+    }
+    if (wanted.size() < kPage) return;
+  }
+}
+
+void QueueImpl::mark_damaged(const MessageId& id, const Location& at, Damage damage) {
+  keep_corrupt(id, at, damage);
+  transact(layout::Purpose::kFix, [&](Session& session) {
+    std::optional<Row> row = session.index.find(id);
+    if (row && row->state < RowState::kCorrupt && row->state != RowState::kLeased) {
+      session.index.mark_corrupt(*row, "found by fsck");
+    }
+  });
+}
+
+// Spool files that the index does not know, and rubbish of dead handles.
+void QueueImpl::fsck_files(std::vector<FsckFinding>& findings, FsckMode mode) {
+  std::vector<std::uint64_t> alive;
+  for (const HandleTable::Slot& slot : handles_.read(lock_.peek().slots)) {
+    if (handles_.is_alive(slot.number)) alive.push_back(slot.record.incarnation);
+  }
+  for (int number = 0; number < 256; ++number) {
+    Dir* const shard = dir_.existing_shard(static_cast<std::uint8_t>(number));
+    if (shard == nullptr) continue;
+    std::vector<std::string> listed;
+    shard->list([&](std::string_view file) {
+      listed.emplace_back(file);
+      return true;
+    });
+    for (const std::string& file : listed) {
+      const std::string where = names::shard_directory(static_cast<std::uint8_t>(number)) + "/" + file;
+      if (const auto incarnation = names::parse_temporary(file)) {
+        if (std::find(alive.begin(), alive.end(), *incarnation) != alive.end()) continue;
+        if (mode == FsckMode::kRepair) shard->unlink(file);
+        findings.push_back({"temporary", where, "left by a dead process",
+                            mode == FsckMode::kRepair});
+        continue;
+      }
+      const auto name = names::parse_spool_file(file);
+      if (!name) {
+        findings.push_back({"file", where, "not a name of ours; left alone", true});
+        continue;
+      }
+      if (name->kind == names::SpoolKind::kBody) continue;
+      bool known = false;
+      look([&](Session& session) {
+        known = session.index.find(name->file).has_value() ||
+                session.index.find_file(name->file).has_value();
+      });
+      // An own file of a living sender may be between its name and its row.
+      if (known || !shard->status(file)) continue;
+      const bool in_flight = name->file.time_ms() > clock_->wall_ms() - 60'000 && alive.size() > 1;
+      if (!in_flight) findings.push_back({"file", where, "the index does not know it", false});
+    }
+  }
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,86 @@
+#include "store/history.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/log.h"
+#include "core/names.h"
+#include "core/units.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::uint64_t kRotateAtBytes = 8 << 20;
+constexpr int kOldFiles = 4;
+constexpr std::size_t kMostLines = 1000;
+
+}  // namespace
+
+History::History(std::shared_ptr<Dir> root, std::string queue_name, const Clock& clock)
+    : root_(std::move(root)), queue_(std::move(queue_name)), clock_(clock) {}
+
+std::string History::file_name(int age) const {
+  const std::string name = names::queue_directory(queue_) + ".log";
+  return age == 0 ? name : name + "." + std::to_string(age);
+}
+
+void History::tell(const Event& event) noexcept {
+  try {
+    nlohmann::ordered_json line;
+    line["time"] = format_time(clock_.wall_ms());
+    line["queue"] = queue_;
+    line["act"] = event.act;
+    if (!event.id.is_nil()) line["id"] = event.id.text();
+    if (!event.reason.empty()) line["reason"] = event.reason;
+    line["deliveries"] = event.deliveries;
+    line["failures"] = event.failures;
+    line["uid"] = getuid();
+    line["pid"] = getpid();
+    append(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } catch (const std::exception& error) {
+    log::warn("history not written", {{"queue", queue_}, {"why", error.what()}});
+  }
+}
+
+void History::append(const std::string& line) {
+  root_->make_dir(names::kHistory, 0700);
+  const std::unique_ptr<Dir> dir = root_->open_dir(names::kHistory);
+  if (!dir) throw Error(ErrorCode::kIo, "open", names::kHistory, "not a directory");
+  std::unique_ptr<File> file = dir->create(file_name(0), 0600, IfExists::kOpen);
+  // Rotation replaces the file; whoever waited on the old one's lock would write into the past, so
+  // a busy history only loses a rotation, never a line.
+  const bool alone = file->try_lock(0, 1, LockKind::kExclusive);
+  std::uint64_t end = file->status().size;
+  if (alone && end >= kRotateAtBytes) {
+    for (int age = kOldFiles - 1; age >= 0; --age) {
+      if (dir->status(file_name(age))) dir->rename_over(file_name(age), *dir, file_name(age + 1));
+    }
+    file = dir->create(file_name(0), 0600, IfExists::kOpen);
+    end = file->status().size;
+  }
+  file->write_at(as_bytes(line), end);
+}
+
+std::vector<std::string> History::of(const MessageId& id) {
+  std::vector<std::string> lines;
+  const std::unique_ptr<Dir> dir = root_->open_dir(names::kHistory);
+  if (!dir) return lines;
+  const std::string wanted = "\"id\":\"" + id.text() + "\"";
+  for (int age = kOldFiles; age >= 0; --age) {
+    const auto content = read_file(*dir, file_name(age), 2 * kRotateAtBytes);
+    if (!content) continue;
+    for (std::size_t at = 0; at < content->size();) {
+      const std::size_t end = std::min(content->find('\n', at), content->size());
+      const std::string_view line(content->data() + at, end - at);
+      if (line.find(wanted) != std::string_view::npos && lines.size() < kMostLines) {
+        lines.emplace_back(line);
+      }
+      at = end + 1;
+    }
+  }
+  return lines;
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,361 @@
+#pragma once
+// The library's front door: a Root holds queues, a Queue sends and receives, a Delivery is one
+// message that this process has a lease on. Everything is durable on disk before a call that
+// promises so returns; no daemon is needed.
+//
+//   auto root = spoolmq::Root::open("/var/spool/spoolmq");
+//   spoolmq::Queue queue = root.open_queue("orders");
+//   queue.send({.body = "hello"});
+//   if (auto delivery = queue.receive()) { use(delivery->message()); delivery->ack(); }
+//
+// Threads: Queue is thread-safe; sends and acks of several threads share their syncs. A Delivery
+// belongs to one thread at a time. After fork() the child's copies refuse every call.
+// Errors: spoolmq::Error, as error.h says.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "spoolmq/error.h"
+#include "spoolmq/id.h"
+#include "spoolmq/message.h"
+#include "spoolmq/settings.h"
+
+namespace spoolmq {
+
+class Clock;
+class Dir;
+class QueueImpl;
+class RootImpl;
+
+using Milliseconds = std::chrono::milliseconds;
+
+// ---- Leases -------------------------------------------------------------------------------------
+
+// The token that names one lease. Text form: the id, a dot, 16 hex digits.
+struct Receipt {
+  MessageId id;
+  std::uint64_t token = 0;
+  [[nodiscard]] std::string text() const;
+  static std::optional<Receipt> parse(std::string_view text);
+  bool operator==(const Receipt&) const = default;
+};
+
+enum class LeaseKind : std::uint8_t {
+  kBound,  // ends at its deadline or the moment this process dies
+  kTimed,  // ends at its deadline only; durable before receive returns, usable by any process
+};
+
+struct Counters {
+  std::int64_t deliveries = 0;
+  std::int64_t failures = 0;
+  std::int64_t redrives = 0;
+};
+
+// Reads a large body piece by piece; every byte has been verified when read() has returned 0.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // The bytes put into `into`; 0 at the end. Throws Error(kBadData) if the checksum is wrong.
+  virtual std::size_t read(std::span<char> into) = 0;
+};
+
+// One message on lease. Destroying it unfinished releases the lease (no failure counted).
+class Delivery {
+ public:
+  Delivery(Delivery&&) noexcept;
+  Delivery& operator=(Delivery&&) noexcept;
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+  ~Delivery();
+
+  [[nodiscard]] const Message& message() const { return message_; }
+  [[nodiscard]] const Receipt& receipt() const { return receipt_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  // The body, inline or large.
+  [[nodiscard]] std::unique_ptr<BodyReader> open_body() const;
+
+  // Each finishes the delivery; throws Error(kLeaseLost) if the lease had ended.
+  void ack();
+  void nack(std::string_view reason = {}, std::optional<Milliseconds> delay = {});
+  void release();
+  void reject(std::string_view reason = {});
+  void extend(Milliseconds lease);  // from now; does not finish it
+  // Leaves the lease running for whoever has the receipt; the destructor then does nothing.
+  Receipt detach();
+
+ private:
+  friend class QueueImpl;
+  Delivery(std::shared_ptr<QueueImpl> queue, Message message, Receipt receipt, Counters counters);
+  std::shared_ptr<QueueImpl> queue_;  // null: finished
+  Message message_;
+  Receipt receipt_;
+  Counters counters_;
+};
+
+// ---- Sending ------------------------------------------------------------------------------------
+
+struct SendOptions {
+  std::optional<Format> format;          // default: the queue's
+  std::optional<Durability> durability;  // default: the queue's
+  // Bounded queues with overflow = block, and rendezvous: how long to wait. nullopt: for ever.
+  std::optional<Milliseconds> timeout;
+};
+
+struct SendResult {
+  MessageId id;            // of the message in the queue: the earlier one's if it was a duplicate
+  bool duplicate = false;  // the dedupe key or the id was known: nothing was added
+};
+
+// What became of a sent message; wait_settled tells.
+enum class Settled : std::uint8_t { kAcked, kDead, kTimeout };
+
+// A large body: `read` fills the span and returns the bytes put there, 0 at the end.
+using BodySource = std::function<std::size_t(std::span<char>)>;
+
+// ---- Receiving ----------------------------------------------------------------------------------
+
+struct ReceiveOptions {
+  std::size_t max = 1;
+  // 0: answer at once; nullopt: wait for ever.
+  std::optional<Milliseconds> wait = Milliseconds{0};
+  std::optional<Milliseconds> lease;  // default: the queue's
+  LeaseKind kind = LeaseKind::kBound;
+  std::string from;                      // only messages whose sender has this name; empty: any
+  std::string as;                        // a name for `consumers`
+  std::function<bool()> cancelled = {};  // looked at between waits, at least every 250 ms
+};
+
+// What became of one receipt handed to ack, nack, …
+enum class LeaseOutcome : std::uint8_t {
+  kDone,
+  kRepeated,   // that very receipt was acknowledged already: fine
+  kLost,       // stale, expired, or unknown
+};
+
+// ---- Looking ------------------------------------------------------------------------------------
+
+enum class State : std::uint8_t {
+  kReady, kDelayed, kLeased, kHeld, kDead, kCorrupt, kArchived,
+};
+inline constexpr std::size_t kStateCount = 7;
+std::string_view state_name(State state);
+std::optional<State> parse_state(std::string_view name);
+
+// One message as the index sees it. Never holds a body.
+struct MessageStatus {
+  MessageId id;
+  State state = State::kReady;
+  bool behind_key = false;      // ready, but an earlier message of its order key is not gone
+  std::int64_t sequence = 0;    // index order
+  std::uint16_t priority = 0;
+  std::int64_t sent_at_ms = 0;
+  std::int64_t due_ms = 0;      // delayed: wall clock; archived: when it will be removed; else 0
+  std::int64_t expires_at_ms = 0;
+  std::uint64_t size = 0;       // bytes of the body
+  Counters counters;
+  std::string reason;           // why it is dead, held, corrupt, or was nacked last
+  Sender from;
+  std::string order_key;
+  bool os_durability = false;
+  // Leased only:
+  bool bound = false;
+  std::uint32_t holder_pid = 0;       // as its handle stated it; shown, never tested
+  std::int64_t lease_left_ms = 0;
+  // Where its bytes are, relative to the queue's directory, and the record's place in it.
+  std::string file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+struct ScanOptions {
+  std::vector<State> states;            // empty: all
+  std::int64_t after_sequence = -1;     // the page starts behind it
+  std::size_t limit = 1000;             // at most 1000 per page
+};
+
+struct StateCount {
+  std::int64_t messages = 0;
+  std::int64_t bytes = 0;
+};
+
+struct QueueStats {
+  StateCount states[kStateCount];
+  [[nodiscard]] const StateCount& of(State state) const {
+    return states[static_cast<std::size_t>(state)];
+  }
+  std::int64_t reserved = 0;             // places promised to sends that are under way
+  std::int64_t oldest_ready_sent_ms = 0;  // 0: none
+  std::uint64_t generation = 0;           // of the index
+  std::uint64_t index_bytes = 0;
+  std::uint64_t log_bytes = 0;            // of the index's write-ahead log
+  std::int64_t files = 0;                 // spool files known to the index
+  bool may_lag = false;  // this process cannot write here: unindexed sends are not counted
+};
+
+struct Consumer {
+  std::uint32_t slot = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t uid = 0;
+  std::string host;
+  std::string name;         // --as
+  bool alive = false;
+  bool waiting = false;
+  std::int64_t opened_at_ms = 0;
+  std::int64_t leases = 0;
+  std::uint64_t unindexed_bytes = 0;
+};
+
+struct Pause {
+  bool receive = false;
+  bool send = false;
+  std::int64_t until_ms = 0;  // wall clock; 0: until resumed
+  std::string reason;
+  std::string by;             // user name of who paused it
+};
+
+// ---- Fixing -------------------------------------------------------------------------------------
+
+struct FixResult {
+  std::vector<MessageId> changed;
+  std::size_t skipped_leased = 0;
+  std::size_t skipped_other = 0;   // in a state that this act does not apply to
+  std::vector<MessageId> missing;  // no such message
+};
+
+struct FsckFinding {
+  std::string what;  // "index" "message" "file" "temporary" "verdicts" "permissions"
+  std::string where;
+  std::string why;
+  bool repaired = false;
+};
+enum class FsckMode : std::uint8_t { kLook, kRepair, kRebuildIndex };
+
+struct OpenOptions {
+  // How long to wait for a record lock before Error(kTryAgain) naming its holder.
+  Milliseconds lock_wait{10'000};
+  std::string name;       // --as: who this process says it is
+  bool one_shot = false;  // a short-lived command: leaves no clean mark behind
+  // A thread of its own indexes, seals and cleans up; without it, only calls and close() do.
+  bool background = true;
+  std::shared_ptr<Clock> clock = {};  // default: the system's
+};
+
+class Queue {
+ public:
+  Queue(Queue&&) noexcept;
+  Queue& operator=(Queue&&) noexcept;
+  ~Queue();  // close(), errors logged
+
+  [[nodiscard]] const std::string& name() const;
+  [[nodiscard]] const std::string& path() const;
+  [[nodiscard]] Settings settings() const;
+
+  // On return the message survives a power cut (durability sync) or kill -9 (os).
+  MessageId send(Message message, const SendOptions& options = {});
+  SendResult send_checked(Message message, const SendOptions& options = {});
+  // In this order, with a handful of syncs for all of them.
+  std::vector<SendResult> send_batch(std::vector<Message> messages,
+                                     const SendOptions& options = {});
+  // Streams a body of any length; goes inline if it turns out to fit.
+  SendResult send_stream(Message message, const BodySource& source,
+                         const SendOptions& options = {});
+  // The body is a regular file that may be linked or cloned into the queue when `take` is true
+  // (the caller gives it up and will unlink its name, nobody will write to it again).
+  SendResult send_file(Message message, int body_descriptor, bool take,
+                       const SendOptions& options = {});
+  // nullopt: wait for ever.
+  Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
+
+  std::optional<Delivery> receive(const ReceiveOptions& options = {});  // options.max is 1 here
+  std::vector<Delivery> receive_batch(const ReceiveOptions& options);
+  void ack_batch(std::span<Delivery> deliveries);  // one transaction, one sync; throws like ack()
+
+  // By receipt, from any process. Outcomes stand in the order of the receipts.
+  std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
+  std::vector<LeaseOutcome> nack(std::span<const Receipt> receipts, std::string_view reason = {},
+                                 std::optional<Milliseconds> delay = {});
+  std::vector<LeaseOutcome> release(std::span<const Receipt> receipts);
+  std::vector<LeaseOutcome> extend(std::span<const Receipt> receipts,
+                                   std::optional<Milliseconds> lease = {});
+  std::vector<LeaseOutcome> reject(std::span<const Receipt> receipts,
+                                   std::string_view reason = {});
+
+  // Looking: no lease, no change.
+  QueueStats stats();
+  std::vector<MessageStatus> scan(const ScanOptions& options);  // one page, in index order
+  std::vector<MessageStatus> next_ready(std::size_t limit);     // in the order of delivery
+  std::optional<MessageStatus> status(const MessageId& id);
+  std::vector<MessageId> find_by_tail(std::string_view id_tail);  // ≥ 6 hexadecimal characters
+  // Verified bytes of a message in any state; nullopt: no such message; Error(kBadData): corrupt.
+  std::optional<Message> load(const MessageId& id);
+  std::unique_ptr<BodyReader> open_body(const Message& message);
+  std::vector<Consumer> consumers();
+  // One line per reason that keeps the message (nil: the queue) from moving, most blocking first.
+  std::vector<std::string> why(const MessageId& id);
+  std::vector<std::string> trace(const MessageId& id);  // history lines (JSON), oldest first
+  std::optional<Pause> paused();
+
+  // Fixing: durable on return.
+  FixResult requeue(std::span<const MessageId> ids, bool reset_redrives = false);
+  FixResult hold(std::span<const MessageId> ids, std::string_view reason);
+  FixResult unhold(std::span<const MessageId> ids);
+  FixResult revoke(std::span<const MessageId> ids);
+  FixResult remove(std::span<const MessageId> ids);  // command `delete`; any state but leased
+  void pause(const Pause& pause);
+  void resume();
+  void configure(std::span<const SettingText> changes);  // rewrites queue.toml durably
+  std::vector<FsckFinding> fsck(FsckMode mode);
+
+  // Unlinks what is acknowledged, writes verdicts, moves what is due; also done on its own.
+  void maintain();
+  // A descriptor whose inheritance by a child keeps this handle's bound leases alive.
+  [[nodiscard]] int lease_descriptor() const;
+  void close();
+
+ private:
+  friend class Root;
+  explicit Queue(std::shared_ptr<QueueImpl> impl);
+  std::shared_ptr<QueueImpl> impl_;
+};
+
+enum class Force : std::uint8_t { kNo, kYes };
+enum class Created : std::uint8_t { kNew, kSameExists };
+
+class Root {
+ public:
+  // Makes the directory (0700) if missing. Throws Error(kConfiguration) on a file system that is
+  // not known to work, unless forced.
+  static Root open(const std::string& path, Force force = Force::kNo);
+  // $SPOOLMQ_ROOT, else /var/spool/spoolmq for the superuser, else $XDG_STATE_HOME/spoolmq.
+  static std::string default_path();
+  // For tests: a root on any directory.
+  static Root open(std::shared_ptr<Dir> directory, std::shared_ptr<Clock> clock);
+
+  [[nodiscard]] const std::string& path() const;
+  // kSameExists: it is there with equal settings. Error(kCannotCreate): with different ones.
+  Created create_queue(std::string_view name, const Settings& settings = {});
+  // Error(kNotFound) where there is none.
+  Queue open_queue(std::string_view name, const OpenOptions& options = {});
+  [[nodiscard]] bool has_queue(std::string_view name);
+  std::vector<std::string> queues();  // sorted
+  // Refuses (kTryAgain) a queue with messages or open handles unless forced.
+  void remove_queue(std::string_view name, Force force = Force::kNo);
+
+  // All or nothing per batch through an intent file that recovery rolls forward.
+  FixResult move(Queue& from, std::span<const MessageId> ids, Queue& to);
+  FixResult copy(Queue& from, std::span<const MessageId> ids, Queue& to);
+
+ private:
+  std::shared_ptr<RootImpl> impl_;
+  explicit Root(std::shared_ptr<RootImpl> impl);
+};
+
+}  // namespace spoolmq

@@ -1,0 +1,271 @@
+#include "store/index.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "store/checked_vfs.h"
+#include "store/index_schema.h"
+#include "store/index_statements.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kMostCachedFiles = 4096;
+
+constexpr char kPragmas[] =
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=NORMAL;"
+    "PRAGMA wal_autocheckpoint=0;"
+    "PRAGMA cache_size=-2048;"
+    "PRAGMA journal_size_limit=4194304;"
+    "PRAGMA secure_delete=OFF;";
+
+std::string index_path(const Dir& dir, std::uint64_t generation) {
+  return dir.path() + "/" + names::index_file(generation);
+}
+
+void configure(Db& db) {
+  sqlite3_busy_timeout(db.raw(), 2000);
+  int reserved = kPageChecksumBytes;
+  sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  int on = 1;
+  sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+  sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  db.execute("PRAGMA page_size=4096;");
+  db.execute(kPragmas);
+}
+
+}  // namespace
+
+Index::Index(std::shared_ptr<Dir> dir) : dir_(std::move(dir)) {}
+Index::~Index() = default;
+
+void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
+  close();
+  const std::string name = names::index_file(generation);
+  if (!dir_->status(name)) {
+    throw SqliteError(SQLITE_CANTOPEN, "open the index", dir_->path() + "/" + name, "it is missing");
+  }
+  Db db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
+  configure(db);
+  db_ = std::move(db);
+  try {
+    prepare();
+    load_meta();
+    if (transaction_ < least_transaction) {
+      throw SqliteError(SQLITE_CORRUPT, "open the index", dir_->path() + "/" + name,
+                        "an older copy stands in its place");
+    }
+  } catch (...) {
+    close();
+    throw;
+  }
+  generation_ = generation;
+}
+
+void Index::create(std::uint64_t generation, std::uint32_t mode) {
+  close();
+  // Made by us first: SQLite gives -wal and -shm the database's permission bits and owner.
+  dir_->create(names::index_file(generation), mode, IfExists::kFail);
+  db_ = Db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
+  int reserved = kPageChecksumBytes;
+  sqlite3_file_control(db_.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  // Nobody knows this file yet, and a crash leaves it to be thrown away: no journal. Its syncs stay.
+  db_.execute("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384;");
+  db_.execute("BEGIN");
+  db_.execute(kIndexTables);
+  db_.execute(kBulkTable);
+  generation_ = generation;
+}
+
+void Index::prepare() { sql_ = std::make_unique<Statements>(db_); }
+
+void Index::close() {
+  sql_.reset();
+  files_.clear();
+  file_ids_.clear();
+  live_changes_.clear();
+  db_ = Db();
+}
+
+void Index::abandon_after_fork() {
+  static_cast<void>(sql_.release());  // statements and connection belong to the parent's SQLite
+  db_.abandon();
+}
+
+void Index::begin() {
+  sql_->begin.run();
+  live_changes_.clear();
+  load_meta();
+}
+
+void Index::commit() {
+  for (const auto& [file, by] : live_changes_) {
+    if (by != 0) sql_->file_live.bind(1, file).bind(2, by).run();
+  }
+  ++transaction_;
+  store_meta();
+  sql_->commit.run();
+  live_changes_.clear();
+  if (files_.size() > kMostCachedFiles) {
+    files_.clear();
+    file_ids_.clear();
+  }
+}
+
+void Index::rollback() noexcept {
+  files_.clear();
+  file_ids_.clear();
+  live_changes_.clear();
+  try {
+    if (db_.is_open() && db_.in_transaction()) db_.execute("ROLLBACK");
+  } catch (const Error&) {
+    // SQLite has rolled back on its own; the connection is closed by whoever saw the first error.
+  }
+}
+
+void Index::load_meta() {
+  Stmt& row = sql_->load_meta;
+  const StmtScope scope(row);
+  if (!row.step() || row.integer(0) != kIndexVersion) {
+    throw SqliteError(SQLITE_NOTADB, "open the index", dir_->path(), "not of this version");
+  }
+  transaction_ = row.u64(1);
+  next_sequence_ = row.integer(2);
+  boot_id_ = row.text(3);
+  for (int state = 1; state < static_cast<int>(kRowStates); ++state) {
+    counts_[state] = {row.integer(2 + 2 * state), row.integer(3 + 2 * state)};
+  }
+  reserved_ = {row.integer(24), row.integer(25)};
+}
+
+void Index::store_meta() {
+  Stmt& row = sql_->store_meta;
+  row.bind_u64(1, transaction_).bind(2, next_sequence_).bind(3, boot_id_);
+  for (int state = 1; state < static_cast<int>(kRowStates); ++state) {
+    row.bind(2 + 2 * state, counts_[state].messages).bind(3 + 2 * state, counts_[state].bytes);
+  }
+  row.bind(24, reserved_.messages).bind(25, reserved_.bytes).run();
+}
+
+void Index::change_count(RowState state, std::int64_t messages, std::uint64_t bytes) {
+  StateCount& count = counts_[static_cast<std::size_t>(state)];
+  count.messages += messages;
+  count.bytes += messages < 0 ? -static_cast<std::int64_t>(bytes) : static_cast<std::int64_t>(bytes);
+}
+
+void Index::add_live(std::int64_t file, std::int64_t by) {
+  if (file != 0) live_changes_[file] += by;
+}
+
+std::uint64_t Index::checkpoint_if_over(std::uint64_t log_limit) {
+  int frames = 0;
+  sqlite3_file* const log = log_file();
+  sqlite3_int64 bytes = 0;
+  if (log == nullptr || log->pMethods->xFileSize(log, &bytes) != SQLITE_OK) return 0;
+  if (static_cast<std::uint64_t>(bytes) <= log_limit) return static_cast<std::uint64_t>(bytes);
+  int moved = 0;
+  db_.checkpoint(SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+  // The file keeps its length; what counts is what the next writer cannot overwrite.
+  return static_cast<std::uint64_t>(std::max(frames - moved, 0)) * (kPageBytes + 24);
+}
+
+bool Index::checkpoint_all() { return db_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }
+
+Row Index::read_row(const Stmt& statement) {
+  Row row;
+  row.sequence = statement.integer(0);
+  row.id = statement.id(1);
+  row.state = static_cast<RowState>(statement.integer(2));
+  row.priority = static_cast<std::uint16_t>(statement.integer(3));
+  row.file = statement.integer(4);
+  row.offset = statement.u64(5);
+  row.length = statement.u64(6);
+  row.size = statement.u64(7);
+  row.sent_at_ms = statement.integer(8);
+  row.due = statement.integer(9);
+  row.expires_at_ms = statement.integer(10);
+  row.order_key = statement.text(11);
+  row.from.name = statement.text(12);
+  row.from.uid = static_cast<std::uint32_t>(statement.integer(13));
+  row.from.pid = static_cast<std::uint32_t>(statement.integer(14));
+  row.counters = {statement.integer(15), statement.integer(16), statement.integer(17)};
+  row.token = statement.u64(18);
+  row.holder = statement.u64(19);
+  row.lease_wall_ms = statement.integer(20);
+  row.lease_length_ms = statement.integer(21);
+  row.reason = statement.text(22);
+  row.flags = static_cast<std::uint32_t>(statement.integer(23));
+  return row;
+}
+
+std::vector<Row> Index::read_rows(Stmt& statement) {
+  const StmtScope scope(statement);
+  std::vector<Row> rows;
+  while (statement.step()) rows.push_back(read_row(statement));
+  return rows;
+}
+
+// Every change of a row but its insertion and its deletion. The caller has done the counting.
+void Index::write(const Row& row) {
+  const bool verdict = row.state == RowState::kHeld || row.state == RowState::kDead ||
+                       row.state == RowState::kArchived || (row.flags & kRowVerdict) != 0;
+  sql_->write.bind(1, row.sequence)
+      .bind(3, static_cast<std::int64_t>(row.state))
+      .bind(4, row.due)
+      .bind(5, row.counters.deliveries)
+      .bind(6, row.counters.failures)
+      .bind(7, row.counters.redrives)
+      .bind_or_null(8, static_cast<std::int64_t>(row.token))
+      .bind_or_null(9, static_cast<std::int64_t>(row.holder))
+      .bind_or_null(10, row.lease_wall_ms)
+      .bind_or_null(11, row.lease_length_ms)
+      .bind_text_or_null(12, row.reason)
+      .bind(13, static_cast<std::int64_t>(row.flags))
+      .bind(14, verdict ? 1 : 0)
+      .run();
+}
+
+void Index::set_state(Row& row, RowState state) {
+  change_count(row.state, -1, row.size);
+  change_count(state, 1, row.size);
+  row.state = state;
+  write(row);
+}
+
+RowState Index::ready_or_behind(const Row& row) {
+  if (row.order_key.empty()) return RowState::kReady;
+  Stmt& earlier = sql_->key_has_earlier;
+  const StmtScope scope(earlier);
+  if (earlier.bind(1, row.order_key).bind(2, row.sequence).step()) return RowState::kBehind;
+  return RowState::kReady;
+}
+
+void Index::promote(std::string_view order_key) {
+  if (order_key.empty()) return;
+  Stmt& promote = sql_->promote;
+  const StmtScope scope(promote);
+  if (!promote.bind(1, order_key).step()) return;
+  const std::uint64_t size = promote.u64(0);
+  change_count(RowState::kBehind, -1, size);
+  change_count(RowState::kReady, 1, size);
+}
+
+State public_state(RowState state) {
+  switch (state) {
+    case RowState::kReady:
+    case RowState::kBehind: return State::kReady;
+    case RowState::kLeased: return State::kLeased;
+    case RowState::kDelayed: return State::kDelayed;
+    case RowState::kHeld: return State::kHeld;
+    case RowState::kDead: return State::kDead;
+    case RowState::kCorrupt: return State::kCorrupt;
+    case RowState::kArchived: return State::kArchived;
+    case RowState::kAcked:
+    case RowState::kGone: break;
+  }
+  SPOOLMQ_CHECK(!"a settled message has no public state");
+  return State::kArchived;
+}
+
+}  // namespace spoolmq

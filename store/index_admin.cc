@@ -1,0 +1,334 @@
+// The index's part in looking, fixing and maintenance.
+#include <algorithm>
+
+#include "core/id_source.h"
+#include "store/index.h"
+#include "store/index_statements.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kPageLimit = 1000;
+constexpr std::int64_t kMoveLeaseMs = 600'000;
+// A repeated acknowledgement is answered for at least this long.
+constexpr std::int64_t kRepeatedAckMs = 1000;
+
+std::string_view condition_of(State state) {
+  switch (state) {
+    case State::kReady: return "state IN (1,3)";
+    case State::kLeased: return "state=2";
+    case State::kDelayed: return "state=4";
+    case State::kHeld: return "state=5";
+    case State::kDead: return "state=6";
+    case State::kCorrupt: return "state=7";
+    case State::kArchived: return "state=8";
+  }
+  return "0";
+}
+
+// A blob of 16 bytes whose text form could end in `tail`, compared in SQL as hex(id).
+std::string upper_hex_without_dashes(std::string_view text) {
+  std::string hex;
+  for (const char c : text) {
+    if (c == '-') continue;
+    hex += static_cast<char>(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+  }
+  return hex;
+}
+
+}  // namespace
+
+std::optional<Row> Index::find(const MessageId& id) {
+  Stmt& find = sql_->find;
+  const StmtScope scope(find);
+  if (!find.bind(1, id).step()) return std::nullopt;
+  return read_row(find);
+}
+
+Location Index::location(const Row& row) {
+  if (row.file == 0) {
+    const bool xml = (row.flags & kRowXml) != 0;
+    return {row.id, xml ? names::SpoolKind::kXml : names::SpoolKind::kBinary, row.offset,
+            row.length};
+  }
+  const FileRow file = file_by_rowid(row.file);
+  return {file.file, file.kind, row.offset, row.length};
+}
+
+std::vector<Row> Index::page(const ScanOptions& options) {
+  std::string states = "state<9";
+  if (!options.states.empty()) {
+    states.clear();
+    for (const State state : options.states) {
+      if (!states.empty()) states += " OR ";
+      states += condition_of(state);
+    }
+  }
+  Stmt page = db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE (" + states +
+                          ") AND seq>?1 ORDER BY seq LIMIT ?2");
+  page.bind(1, options.after_sequence)
+      .bind(2, static_cast<std::int64_t>(std::min(options.limit, kPageLimit)));
+  return read_rows(page);
+}
+
+std::vector<Row> Index::next_ready(std::size_t limit) {
+  return read_rows(sql_->claim.bind(1, static_cast<std::int64_t>(std::min(limit, kPageLimit))));
+}
+
+std::vector<MessageId> Index::find_by_tail(std::string_view hex_tail) {
+  const std::string tail = upper_hex_without_dashes(hex_tail);
+  Stmt search = db_.prepare(
+      "SELECT id FROM m WHERE state<9 AND substr(hex(id),-length(?1))=?1 ORDER BY seq LIMIT 10");
+  search.bind(1, tail);
+  std::vector<MessageId> found;
+  while (search.step()) found.push_back(search.id(0));
+  return found;
+}
+
+std::optional<Row> Index::first_live_of_key(std::string_view order_key) {
+  Stmt& first = sql_->key_first;
+  const StmtScope scope(first);
+  if (!first.bind(1, order_key).step()) return std::nullopt;
+  return read_row(first);
+}
+
+bool Index::key_stopped_by_dead(std::string_view order_key) {
+  Stmt& dead = sql_->key_has_dead;
+  const StmtScope scope(dead);
+  return dead.bind(1, order_key).step();
+}
+
+std::int64_t Index::oldest_ready_ms() {
+  // The oldest by index order; with priorities in use an estimate, and one look at an index.
+  Stmt oldest = db_.prepare("SELECT sent FROM m WHERE state=1 ORDER BY prio DESC, seq LIMIT 1");
+  return oldest.step() ? oldest.integer(0) : 0;
+}
+
+std::int64_t Index::file_count() {
+  Stmt count = db_.prepare("SELECT count(*) FROM f");
+  return count.step() ? count.integer(0) : 0;
+}
+
+std::vector<std::pair<std::uint64_t, std::int64_t>> Index::leases_by_holder() {
+  Stmt rows = db_.prepare("SELECT holder,count(*) FROM m WHERE state=2 GROUP BY holder");
+  std::vector<std::pair<std::uint64_t, std::int64_t>> counts;
+  while (rows.step()) counts.emplace_back(rows.u64(0), rows.integer(1));
+  return counts;
+}
+
+void Index::hold(Row& row, std::string_view reason, const Now& now) {
+  row.reason = reason;
+  row.due = now.wall_ms;
+  row.flags |= kRowVerdict;
+  set_state(row, RowState::kHeld);
+}
+
+void Index::unhold(Row& row, const Now& now, const Settings& settings) {
+  row.reason.clear();
+  row.due = 0;
+  row.flags |= kRowVerdict;
+  if (row.expires_at_ms != 0 && row.expires_at_ms <= now.wall_ms) {
+    kill(row, "expired", now, settings.order_on_dead);
+    return;
+  }
+  set_state(row, ready_or_behind(row));
+}
+
+// Goes to the end of the queue, and so of its order key.
+void Index::requeue(Row& row, bool reset_redrives) {
+  const bool was_dead = row.state == RowState::kDead;
+  const std::int64_t sequence = next_sequence_++;
+  sql_->renumber.bind(1, row.sequence).bind(2, sequence).run();
+  row.sequence = sequence;
+  row.counters.failures = 0;
+  row.counters.redrives = reset_redrives ? 0 : row.counters.redrives + 1;
+  row.reason.clear();
+  row.due = 0;
+  row.token = 0;
+  row.expires_at_ms = 0;
+  row.flags |= kRowVerdict;
+  set_state(row, ready_or_behind(row));
+  Stmt forget = db_.prepare("UPDATE m SET expires=NULL WHERE seq=?1");
+  forget.bind(1, row.sequence).run();
+  // With order-on-dead = stop, the dead message was what kept its key.
+  if (was_dead) promote(row.order_key);
+}
+
+void Index::remove(Row& row, const Now& now) {
+  row.flags |= kRowRemoved;
+  row.token = 0;
+  row.holder = 0;
+  row.due = now.wall_ms;
+  set_state(row, RowState::kAcked);
+  add_live(row.file, -1);
+  promote(row.order_key);
+}
+
+void Index::mark_corrupt(Row& row, std::string_view reason) {
+  row.reason = reason;
+  row.token = 0;
+  row.holder = 0;
+  row.due = 0;
+  set_state(row, RowState::kCorrupt);
+  promote(row.order_key);
+}
+
+void Index::revoke(Row& row) {
+  row.reason = "lease revoked";
+  release(row);
+}
+
+std::uint64_t Index::take(Row& row, std::uint64_t holder, const Now& now) {
+  row.token = random_bits() | 1;
+  row.holder = holder;
+  row.lease_length_ms = kMoveLeaseMs;
+  row.due = now.boot_ms + kMoveLeaseMs;
+  set_state(row, RowState::kLeased);
+  return row.token;
+}
+
+std::vector<Index::Settled> Index::settled_singles(std::size_t limit) {
+  return settled_in(0, limit);
+}
+
+std::vector<Index::Settled> Index::settled_in(std::int64_t file, std::size_t limit) {
+  Stmt& rows = sql_->settled_in;
+  const StmtScope scope(rows);
+  rows.bind(1, file).bind(2, static_cast<std::int64_t>(limit));
+  std::vector<Settled> settled;
+  while (rows.step()) {
+    settled.push_back({rows.integer(0), rows.id(1), rows.u64(2), rows.u64(3), rows.integer(4),
+                       static_cast<std::uint32_t>(rows.integer(5))});
+  }
+  return settled;
+}
+
+namespace {
+std::vector<FileRow> read_files(Stmt& rows) {
+  std::vector<FileRow> files;
+  while (rows.step()) {
+    FileRow row;
+    row.rowid = rows.integer(0);
+    row.file = rows.id(1);
+    row.kind = static_cast<names::SpoolKind>(rows.integer(2));
+    row.indexed_end = rows.u64(3);
+    row.live = rows.integer(4);
+    row.sealed = rows.integer(5) != 0;
+    row.owner = rows.u64(6);
+    files.push_back(row);
+  }
+  return files;
+}
+}  // namespace
+
+std::vector<FileRow> Index::finished_files(std::size_t limit) {
+  Stmt rows = db_.prepare(
+      "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE live=0 AND sealed=1 LIMIT "
+      "?1");
+  rows.bind(1, static_cast<std::int64_t>(limit));
+  return read_files(rows);
+}
+
+std::vector<FileRow> Index::mixed_files(std::size_t limit) {
+  Stmt rows = db_.prepare(
+      "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE fid IN "
+      "(SELECT DISTINCT file FROM m WHERE state=9 AND file>0 LIMIT ?1) AND NOT (live=0 AND "
+      "sealed=1)");
+  rows.bind(1, static_cast<std::int64_t>(limit));
+  return read_files(rows);
+}
+
+std::vector<FileRow> Index::idle_open_files(std::uint64_t owner) {
+  Stmt rows = db_.prepare(
+      "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE sealed=0 AND owner=?1");
+  rows.bind_u64(1, owner);
+  return read_files(rows);
+}
+
+void Index::settle_where(std::string_view condition, std::int64_t first, std::int64_t second,
+                         const Now& now) {
+  const std::string where = " WHERE state=9 AND " + std::string(condition);
+  Stmt drop = db_.prepare("DELETE FROM m" + where + " AND due<=?3 RETURNING size");
+  drop.bind(1, first).bind(2, second).bind(3, now.wall_ms - kRepeatedAckMs);
+  while (drop.step()) change_count(RowState::kAcked, -1, drop.u64(0));
+  Stmt keep = db_.prepare("UPDATE m SET state=10" + where + " RETURNING size");
+  keep.bind(1, first).bind(2, second);
+  while (keep.step()) {
+    const std::uint64_t size = keep.u64(0);
+    change_count(RowState::kAcked, -1, size);
+    change_count(RowState::kGone, 1, size);
+  }
+}
+
+void Index::settle(std::int64_t sequence, const Now& now) {
+  settle_where("seq=?1 AND ?2=0", sequence, 0, now);
+}
+
+void Index::settle_file(std::int64_t file, const Now& now) {
+  settle_where("file=?1 AND ?2=0", file, 0, now);
+}
+
+void Index::settle_range(std::int64_t file, std::uint64_t last_offset, const Now& now) {
+  settle_where("file=?1 AND off<=?2", file, static_cast<std::int64_t>(last_offset), now);
+}
+
+void Index::drop_file(std::int64_t file) {
+  Stmt drop = db_.prepare("DELETE FROM f WHERE fid=?1");
+  drop.bind(1, file).run();
+  files_.erase(file);
+  file_ids_.clear();
+}
+
+std::size_t Index::drop_gone(const Now& now, std::size_t limit) {
+  Stmt& drop = sql_->drop_gone;
+  const StmtScope scope(drop);
+  drop.bind(1, now.wall_ms - kRepeatedAckMs).bind(2, static_cast<std::int64_t>(limit));
+  std::size_t dropped = 0;
+  for (; drop.step(); ++dropped) change_count(RowState::kGone, -1, drop.u64(0));
+  return dropped;
+}
+
+std::vector<Row> Index::unnoted(std::size_t limit) {
+  Stmt rows = db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
+                          " FROM m WHERE note=1 ORDER BY seq LIMIT ?1");
+  rows.bind(1, static_cast<std::int64_t>(limit));
+  return read_rows(rows);
+}
+
+void Index::mark_noted(std::int64_t sequence, RowState state) {
+  sql_->noted.bind(1, sequence).bind(2, static_cast<std::int64_t>(state)).run();
+}
+
+std::size_t Index::release_archived(const Now& now) {
+  Stmt due = db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
+                         " FROM m WHERE state=8 AND due<=?1 ORDER BY due LIMIT 1000");
+  due.bind(1, now.wall_ms);
+  std::vector<Row> rows = read_rows(due);
+  for (Row& row : rows) {
+    row.due = now.wall_ms;
+    set_state(row, RowState::kAcked);
+    add_live(row.file, -1);
+  }
+  return rows.size();
+}
+
+void Index::recount() {
+  for (StateCount& count : counts_) count = {};
+  reserved_ = {};
+  Stmt states = db_.prepare("SELECT state,count(*),sum(size) FROM m GROUP BY state");
+  while (states.step()) {
+    const std::int64_t state = states.integer(0);
+    if (state < 1 || state >= static_cast<std::int64_t>(kRowStates)) continue;
+    counts_[state] = {states.integer(1), states.integer(2)};
+  }
+  Stmt places = db_.prepare("SELECT count(*),coalesce(sum(bytes),0) FROM r WHERE counts=1");
+  if (places.step()) reserved_ = {places.integer(0), places.integer(1)};
+  db_.execute(
+      "UPDATE f SET live=0 WHERE live<>0;"
+      "UPDATE f SET live=g.n FROM (SELECT file,count(*) AS n FROM m WHERE state<9 AND file>0 "
+      "GROUP BY file) AS g WHERE g.file=f.fid");
+  live_changes_.clear();
+  files_.clear();
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,176 @@
+// The index's part in receiving: claims, verdicts, and what time does to messages.
+#include <algorithm>
+
+#include "core/id_source.h"
+#include "store/index.h"
+#include "store/index_statements.h"
+
+namespace spoolmq {
+namespace {
+
+// Doubling from `backoff` up to `backoff_max`, ±20 % so that a failed batch does not return at once.
+std::int64_t backoff_ms(std::int64_t failures, const Settings& settings) {
+  std::int64_t delay = settings.backoff.count();
+  for (std::int64_t i = 1; i < failures && delay < settings.backoff_max.count(); ++i) delay *= 2;
+  delay = std::min(delay, settings.backoff_max.count());
+  const std::int64_t spread = delay / 5;
+  if (spread == 0) return delay;
+  const auto random = static_cast<std::int64_t>(random_bits() >> 2);
+  return delay - spread + random % (2 * spread + 1);
+}
+
+void end_lease(Row& row) {
+  row.token = 0;
+  row.holder = 0;
+  row.lease_wall_ms = 0;
+  row.lease_length_ms = 0;
+  row.due = 0;
+}
+
+}  // namespace
+
+std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now& now) {
+  Stmt& select = request.from.empty() ? sql_->claim : sql_->claim_from;
+  select.bind(1, static_cast<std::int64_t>(request.max));
+  if (!request.from.empty()) select.bind(2, request.from);
+  std::vector<Claimed> claimed;
+  for (Row& row : read_rows(select)) {
+    row.counters.deliveries += 1;
+    row.token = random_bits() | 1;  // never 0
+    row.holder = request.holder;
+    row.due = now.boot_ms + request.length_ms;
+    row.lease_wall_ms = request.holder == 0 ? now.wall_ms + request.length_ms : 0;
+    row.lease_length_ms = request.length_ms;
+    set_state(row, RowState::kLeased);
+    Location at = location(row);
+    claimed.push_back({std::move(row), at});
+  }
+  return claimed;
+}
+
+std::size_t Index::move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
+  std::size_t moved = 0;
+  for (Row& row : read_rows(sql_->delayed_due.bind(1, now.wall_ms))) {
+    row.due = 0;
+    RowState next = ready_or_behind(row);
+    if (next == RowState::kReady && settings.order_on_dead == OrderOnDead::kStop &&
+        !row.order_key.empty() && key_stopped_by_dead(row.order_key)) {
+      next = RowState::kBehind;
+    }
+    set_state(row, next);
+    ++moved;
+  }
+  for (Row& row : read_rows(sql_->leases_over.bind(1, now.boot_ms))) {
+    nack(row, now, settings, "lease expired", 0, deaths);
+    ++moved;
+  }
+  for (Row& row : read_rows(sql_->expired.bind(1, now.wall_ms))) {
+    kill(row, "expired", now, settings.order_on_dead);
+    if (deaths != nullptr) deaths->push_back(row);
+    ++moved;
+  }
+  return moved;
+}
+
+std::optional<std::int64_t> Index::next_due_in(const Now& now) {
+  std::optional<std::int64_t> soonest;
+  const auto consider = [&](Stmt& first, std::int64_t clock) {
+    const StmtScope scope(first);
+    if (!first.step()) return;
+    const std::int64_t in = std::max<std::int64_t>(first.integer(0) - clock, 0);
+    soonest = soonest ? std::min(*soonest, in) : in;
+  };
+  consider(sql_->next_lease, now.boot_ms);
+  consider(sql_->next_delayed, now.wall_ms);
+  consider(sql_->next_expiry, now.wall_ms);
+  return soonest;
+}
+
+std::size_t Index::end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
+                                 std::vector<Row>* deaths) {
+  std::vector<Row> rows = read_rows(sql_->leases_of.bind_u64(1, holder));
+  for (Row& row : rows) nack(row, now, settings, "its holder died", 0, deaths);
+  return rows.size();
+}
+
+void Index::convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
+  for (Row& row : read_rows(sql_->all_leases)) {
+    const std::int64_t left =
+        std::clamp<std::int64_t>(row.lease_wall_ms - now.wall_ms, 0, row.lease_length_ms);
+    if (row.holder != 0 || left == 0) {
+      nack(row, now, settings, "lease ended with the boot", 0, deaths);
+    } else {
+      row.due = now.boot_ms + left;
+      write(row);
+    }
+  }
+}
+
+Index::Found Index::find_lease(const Receipt& receipt, const Now& now) {
+  std::optional<Row> row = find(receipt.id);
+  if (!row || row->token != receipt.token) return {};
+  const bool settled = row->state == RowState::kAcked || row->state == RowState::kGone ||
+                       row->state == RowState::kArchived;
+  if (settled) return {LeaseOutcome::kRepeated, std::nullopt};
+  if (row->state != RowState::kLeased || row->due <= now.boot_ms) return {};
+  return {LeaseOutcome::kDone, std::move(row)};
+}
+
+// The token stays in the row, so that the same receipt may be acknowledged twice.
+void Index::ack(Row& row, const Now& now, std::int64_t archive_ms) {
+  row.holder = 0;
+  row.lease_wall_ms = 0;
+  row.lease_length_ms = 0;
+  if (archive_ms > 0) {
+    row.due = now.wall_ms + archive_ms;
+    set_state(row, RowState::kArchived);
+  } else {
+    row.due = now.wall_ms;
+    set_state(row, RowState::kAcked);
+    add_live(row.file, -1);
+  }
+  promote(row.order_key);
+}
+
+void Index::nack(Row& row, const Now& now, const Settings& settings, std::string_view reason,
+                 std::optional<std::int64_t> delay_ms, std::vector<Row>* deaths) {
+  end_lease(row);
+  row.counters.failures += 1;
+  if (!reason.empty()) row.reason = reason;
+  if (row.counters.failures >= settings.max_failures) {
+    kill(row, reason.empty() ? std::string("max_failures") : "max_failures: " + std::string(reason),
+         now, settings.order_on_dead);
+    if (deaths != nullptr) deaths->push_back(row);
+    return;
+  }
+  const std::int64_t delay = delay_ms.value_or(backoff_ms(row.counters.failures, settings));
+  if (delay > 0) {
+    row.due = now.wall_ms + delay;
+    set_state(row, RowState::kDelayed);
+  } else {
+    set_state(row, RowState::kReady);  // a leased message is the head of its key
+  }
+}
+
+void Index::release(Row& row) {
+  end_lease(row);
+  set_state(row, RowState::kReady);
+}
+
+void Index::extend(Row& row, const Now& now, std::int64_t length_ms) {
+  row.due = now.boot_ms + length_ms;
+  row.lease_length_ms = length_ms;
+  if (row.holder == 0) row.lease_wall_ms = now.wall_ms + length_ms;
+  write(row);
+}
+
+void Index::kill(Row& row, std::string_view reason, const Now& now, OrderOnDead order) {
+  end_lease(row);
+  row.due = now.wall_ms;
+  row.reason = reason;
+  row.flags |= kRowVerdict;
+  set_state(row, RowState::kDead);
+  if (order == OrderOnDead::kContinue) promote(row.order_key);
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,69 @@
+#pragma once
+// Byte layouts of the two small files every handle shares (FORMAT.md sections 6 and 7).
+// Neither needs to be durable: after a boot both are rebuilt before anything is served.
+//
+// `lock`, 64 bytes, written only by the holder of byte 0:
+//    0 magic "SPQLOCK1"    8 u64 index generation G    16 u64 number of the last index transaction
+//   24 u32 slots in use (high water)    28 u32 flags: 1 receive paused, 2 send paused
+//   32 u64 version of queue.toml (grows with each change)
+//   40 u32 holder's pid   44 u32 holder's purpose   48 i64 since, ms since boot   56 u64 incarnation
+// Lock bytes of `lock` lie above its content: byte 0 … 2 of the design are offsets 4096 … 4098.
+//
+// `handles`: a 128-byte record per slot, slot s at 128·s; its lock byte is at 2^40 + s.
+//    0 u64 incarnation (0: free)   8 u32 pid   12 u32 uid   16 i64 opened at, wall ms
+//   24 u32 shard   28 u32 flags: 1 owns or owned bound leases, 2 reservations, 4 waiting
+//   32 open segment's uuid (nil: none)   48 u64 durable_end   56 u64 indexed_end
+//   64 u64 single files begun   72 u64 single files indexed   80 name[24]   104 host[24]
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "spoolmq/id.h"
+
+namespace spoolmq::layout {
+
+inline constexpr std::size_t kLockHeaderBytes = 64;
+inline constexpr std::uint64_t kByteIndexWriter = 4096;
+inline constexpr std::uint64_t kByteMaintenance = 4097;
+inline constexpr std::uint64_t kByteWatch = 4098;
+inline constexpr std::uint32_t kPausedReceive = 1;
+inline constexpr std::uint32_t kPausedSend = 2;
+
+struct LockHeader {
+  std::uint64_t generation = 0;
+  std::uint64_t transaction = 0;
+  std::uint32_t slots = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t settings_version = 0;
+};
+
+enum class Purpose : std::uint32_t {
+  kNone, kOpen, kClose, kSend, kReceive, kAcknowledge, kLook, kFix, kMaintain, kRecover, kRebuild,
+};
+std::string_view purpose_name(Purpose purpose);
+
+inline constexpr std::size_t kHandleRecordBytes = 128;
+inline constexpr std::uint64_t kSlotLockBase = std::uint64_t{1} << 40;
+inline constexpr std::uint32_t kMaxSlots = 16384;
+
+enum HandleFlags : std::uint32_t { kOwnsLeases = 1, kOwnsReservations = 2, kWaiting = 4 };
+
+struct HandleRecord {
+  std::uint64_t incarnation = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t uid = 0;
+  std::int64_t opened_at_ms = 0;
+  std::uint32_t shard = 0;
+  std::uint32_t flags = 0;
+  MessageId segment;
+  std::uint64_t durable_end = 0;
+  std::uint64_t indexed_end = 0;
+  std::uint64_t singles_begun = 0;
+  std::uint64_t singles_indexed = 0;
+  std::string name;
+  std::string host;
+};
+
+}  // namespace spoolmq::layout

@@ -1,0 +1,232 @@
+// What follows acknowledgements, in batches, by the holder of byte 1 (FORMAT.md section 2.4):
+// log synced → verdicts of mixed files written → unlink → directories synced → rows deleted.
+#include <algorithm>
+#include <set>
+
+#include "core/log.h"
+#include "store/queue_impl.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kSinglesPerPass = 1000;
+constexpr std::size_t kFilesPerPass = 64;
+constexpr std::size_t kRecordsPerFile = 20'000;
+constexpr std::size_t kNotesPerPass = 1000;
+constexpr std::size_t kRowsDroppedPerPass = 10'000;
+constexpr std::uint64_t kCompactVerdictsAtBytes = 1 << 20;
+constexpr std::int64_t kSealIdleMs = 2000;
+constexpr Milliseconds kIndexWithin{5};
+constexpr Milliseconds kMaintainEvery{200};
+constexpr std::uint64_t kGroupGap = record::kGroupHeaderBytes;
+
+}  // namespace
+
+struct QueueImpl::Batch {
+  struct Mixed {
+    FileRow file;
+    std::vector<Index::Settled> settled;
+    std::vector<ByteRange> ranges;
+  };
+  std::vector<Index::Settled> singles;
+  std::vector<FileRow> finished;
+  std::vector<Mixed> mixed;
+  std::vector<Row> notes;
+  std::size_t archived = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t transaction = 0;
+  [[nodiscard]] bool empty() const {
+    return singles.empty() && finished.empty() && mixed.empty() && notes.empty();
+  }
+  [[nodiscard]] bool is_full() const {
+    return singles.size() == kSinglesPerPass || finished.size() == kFilesPerPass ||
+           notes.size() == kNotesPerPass;
+  }
+};
+
+void QueueImpl::maintain() {
+  if (!lock_.try_byte(layout::kByteMaintenance)) return;  // someone else is at it
+  struct Release {
+    WriterLock& lock;
+    ~Release() { lock.release_byte(layout::kByteMaintenance); }
+  } release{lock_};
+  settled_since_maintenance_ = 0;
+  while (true) {
+    Batch batch = collect_settled();
+    if (batch.empty()) break;
+    // Everything collected is durable before anything of it is acted upon (I3).
+    sync_log();
+    if (lock_.peek().generation != batch.generation) break;
+    write_verdicts(batch);
+    remove_files(batch);
+    forget_rows(batch);
+    if (!batch.is_full()) break;
+  }
+}
+
+QueueImpl::Batch QueueImpl::collect_settled() {
+  Batch batch;
+  transact(layout::Purpose::kMaintain, [&](Session& session) {
+    batch = {};
+    Index& index = session.index;
+    insert_pending(session);
+    index.release_archived(session.now);
+    batch.singles = index.settled_singles(kSinglesPerPass);
+    batch.finished = index.finished_files(kFilesPerPass);
+    for (const FileRow& file : index.mixed_files(kFilesPerPass)) {
+      Batch::Mixed mixed{file, index.settled_in(file.rowid, kRecordsPerFile), {}};
+      for (const Index::Settled& one : mixed.settled) {
+        mixed.ranges.push_back({one.offset, one.offset + one.length});
+      }
+      mixed.ranges = merged(std::move(mixed.ranges), kGroupGap);
+      if (!mixed.settled.empty()) batch.mixed.push_back(std::move(mixed));
+    }
+    batch.notes = index.unnoted(kNotesPerPass);
+    while (index.drop_gone(session.now, kRowsDroppedPerPass) == kRowsDroppedPerPass) {
+    }
+    batch.generation = index.generation();
+    batch.transaction = index.transaction();  // this one's number is one more: only ever too small
+  });
+  return batch;
+}
+
+void QueueImpl::write_verdicts(const Batch& batch) {
+  Verdicts::Batch verdicts;
+  for (const Batch::Mixed& one : batch.mixed) verdicts.acked(one.file.file, one.ranges);
+  for (const Row& row : batch.notes) {
+    const bool parked = row.state == RowState::kDead || row.state == RowState::kHeld ||
+                        row.state == RowState::kArchived;
+    verdicts.message(row.id, {parked ? row.state : RowState::kReady, parked ? row.due : 0,
+                              row.counters, parked ? row.reason : std::string()});
+  }
+  if (verdicts.empty()) return;
+  verdicts.mark(batch.generation, batch.transaction);
+  verdicts_.append(verdicts);
+  if (verdicts_.size() < std::max(kCompactVerdictsAtBytes, 2 * verdicts_compacted_bytes_)) return;
+  verdicts_.compact(
+      [this](const MessageId& file) {
+        Dir* const shard = dir_.existing_shard(file.shard());
+        return shard != nullptr &&
+               shard->status(names::spool_file(file, names::SpoolKind::kBinary)).has_value();
+      },
+      [this](const MessageId& id) { return locate(id).has_value(); });
+  verdicts_compacted_bytes_ = verdicts_.size();
+}
+
+void QueueImpl::remove_files(const Batch& batch) {
+  std::set<std::uint8_t> touched;
+  const auto unlink = [&](const MessageId& file, names::SpoolKind kind) {
+    Dir* const shard = dir_.existing_shard(file.shard());
+    if (shard == nullptr) return;
+    reader_.forget(file);
+    shard->unlink(names::spool_file(file, kind));
+    touched.insert(file.shard());
+  };
+  for (const Index::Settled& one : batch.singles) {
+    const bool xml = (one.flags & kRowXml) != 0;
+    unlink(one.id, xml ? names::SpoolKind::kXml : names::SpoolKind::kBinary);
+    if ((one.flags & kRowLargeBody) != 0) unlink(one.id, names::SpoolKind::kBody);
+  }
+  for (const FileRow& file : batch.finished) {
+    unlink(file.file, file.kind);
+    // Only an own file has one, and only a message with a foreign id has an own file with a row.
+    unlink(file.file, names::SpoolKind::kBody);
+  }
+  for (const std::uint8_t shard : touched) dir_.existing_shard(shard)->sync();
+  for (const Batch::Mixed& one : batch.mixed) {
+    if (one.file.sealed) punch(one.file, one.ranges);
+  }
+}
+
+// The verdict is durable: what it names may go. A file with several names is another queue's too.
+void QueueImpl::punch(const FileRow& row, const std::vector<ByteRange>& ranges) {
+  Dir* const shard = dir_.existing_shard(row.file.shard());
+  const auto file = shard != nullptr
+                        ? shard->open(names::spool_file(row.file, row.kind), Access::kReadWrite)
+                        : nullptr;
+  if (!file || file->status().links != 1) return;
+  for (const ByteRange& range : ranges) {
+    if (!file->punch(range.begin, range.end - range.begin)) return;
+  }
+}
+
+void QueueImpl::forget_rows(const Batch& batch) {
+  transact(layout::Purpose::kMaintain, [&](Session& session) {
+    Index& index = session.index;
+    if (index.generation() != batch.generation) return;
+    for (const Index::Settled& one : batch.singles) index.settle(one.sequence, session.now);
+    for (const FileRow& file : batch.finished) {
+      index.settle_file(file.rowid, session.now);
+      index.drop_file(file.rowid);
+    }
+    for (const Batch::Mixed& one : batch.mixed) {
+      index.settle_range(one.file.rowid, one.settled.back().offset, session.now);
+    }
+    for (const Row& row : batch.notes) index.mark_noted(row.sequence, row.state);
+  });
+}
+
+// ---- The thread ------------------------------------------------------------------------------------
+
+void QueueImpl::start_background() {
+  if (!options_.background || closed_) return;
+  const std::lock_guard guard(background_mutex_);
+  background_work_ = true;
+  if (!background_thread_.joinable()) {
+    background_thread_ = std::jthread([this](const std::stop_token& stop) { background(stop); });
+  }
+  background_wake_.notify_one();
+}
+
+// Sleeps until there is work; then indexes within 5 ms, cleans up, seals what is idle for 2 s.
+void QueueImpl::background(const std::stop_token& stop) {
+  std::int64_t maintained_boot_ms = clock_->boot_ms();
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(background_mutex_);
+      background_wake_.wait(lock, stop, [this] { return background_work_; });
+      background_work_ = false;
+    }
+    try {
+      while (!stop.stop_requested() && work_once(&maintained_boot_ms)) {
+        std::unique_lock lock(background_mutex_);
+        background_wake_.wait_for(lock, stop, background_pause(), [] { return false; });
+      }
+    } catch (const std::exception& error) {
+      log::error("background work failed", {{"queue", name()}, {"why", error.what()}});
+    }
+  }
+}
+
+Milliseconds QueueImpl::background_pause() {
+  const std::lock_guard guard(pending_mutex_);
+  return pending_.empty() && owed_.empty() ? kMaintainEvery : kIndexWithin;
+}
+
+// False once there is nothing left to do.
+bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
+  bool more = !index_pending(false);
+  const std::int64_t now_ms = clock_->boot_ms();
+  if (settled_since_maintenance_ > 0) {
+    more = true;
+    if (now_ms - *maintained_boot_ms >= kMaintainEvery.count()) {
+      maintain();
+      *maintained_boot_ms = now_ms;
+    }
+  }
+  const bool segment_open = handles_.own().durable_end > record::kFileHeaderBytes;
+  if (segment_open) {
+    seal_if_idle();
+    more = true;
+  }
+  return more;
+}
+
+// Through the group commit, whose lead owns the segment writer.
+void QueueImpl::seal_if_idle() {
+  AppendJob seal;
+  seal.seal_if_idle_ms = kSealIdleMs;
+  appends_.run(seal, 1);
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,206 @@
+// Acts on two queues at once (FORMAT.md section 11). A move's intent is durable before anything
+// changes; whoever opens the root after a crash finishes it. The intent's own record lock tells a
+// living mover from a dead one. Never two queues' byte 0 at once.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "core/check.h"
+#include "core/id_source.h"
+#include "core/log.h"
+#include "core/names.h"
+#include "core/text.h"
+#include "store/queue_impl.h"
+#include "store/root_impl.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kIdsPerIntent = 256;
+constexpr std::size_t kLongestIntent = 64 << 10;
+constexpr std::string_view kIntentPrefix = "intent-";
+
+void append_to(FixResult& all, const FixResult& slice) {
+  all.changed.insert(all.changed.end(), slice.changed.begin(), slice.changed.end());
+  all.missing.insert(all.missing.end(), slice.missing.begin(), slice.missing.end());
+  all.skipped_leased += slice.skipped_leased;
+  all.skipped_other += slice.skipped_other;
+}
+
+}  // namespace
+
+// ROOT/topics/intent-XXXX: JSON {act, from, to, ids}, locked while its writer lives.
+class RootImpl::Intent {
+ public:
+  Intent(Dir& topics, std::string_view from, std::string_view to, std::span<const MessageId> ids)
+      : topics_(topics), name_(std::string(kIntentPrefix) + hex16(random_bits())) {
+    nlohmann::ordered_json json{{"act", "move"}, {"from", from}, {"to", to}};
+    for (const MessageId& id : ids) json["ids"].push_back(id.text());
+    file_ = topics_.create(name_, 0600, IfExists::kFail);
+    SPOOLMQ_CHECK(file_->try_lock(0, 1, LockKind::kExclusive));
+    file_->write_at(as_bytes(json.dump()), 0);
+    file_->sync();
+    topics_.sync();
+  }
+  void done() {
+    topics_.unlink(name_);
+    topics_.sync();
+  }
+
+ private:
+  Dir& topics_;
+  std::string name_;
+  std::unique_ptr<File> file_;
+};
+
+std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId> ids,
+                                     QueueImpl& to) {
+  std::vector<Message> small;
+  std::vector<MessageId> copied;
+  const std::int64_t now_ms = SystemClock().wall_ms();
+  for (const MessageId& id : ids) {
+    std::optional<Message> message;
+    try {
+      message = from.load(id);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kBadData) throw;
+      log::warn("not copied", {{"id", id.text()}, {"why", error.why()}});
+    }
+    if (!message) continue;
+    if (message->expires_at_ms != 0 && message->expires_at_ms <= now_ms) message->expires_at_ms = 0;
+    copied.push_back(id);
+    if (!message->large_body) {
+      small.push_back(std::move(*message));
+      continue;
+    }
+    const std::unique_ptr<BodyReader> body = from.open_body(*message);
+    message->large_body.reset();
+    to.send_stream(std::move(*message), [&](std::span<char> into) { return body->read(into); }, {});
+  }
+  if (!small.empty()) to.send_batch(std::move(small), {});
+  return copied;
+}
+
+void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to,
+                          FixResult& result) {
+  QueueImpl::Taken taken = from.take_for_move(ids);
+  std::vector<MessageId> copied;
+  try {
+    copied = copy_messages(from, taken.result.changed, to);
+  } catch (...) {
+    from.give_back(taken);
+    throw;
+  }
+  if (copied.size() != taken.result.changed.size()) {
+    // Unreadable ones stay where they are.
+    QueueImpl::Taken moved;
+    QueueImpl::Taken left;
+    for (std::size_t i = 0; i < taken.receipts.size(); ++i) {
+      const bool was_copied =
+          std::find(copied.begin(), copied.end(), taken.receipts[i].id) != copied.end();
+      QueueImpl::Taken& side = was_copied ? moved : left;
+      side.receipts.push_back(taken.receipts[i]);
+      side.before.push_back(taken.before[i]);
+    }
+    from.give_back(left);
+    taken.result.skipped_other += left.receipts.size();
+    moved.result = taken.result;
+    moved.result.changed = copied;
+    taken = std::move(moved);
+  }
+  from.finish_move(taken);
+  from.told("move", taken.result.changed, "to " + to.name());
+  append_to(result, taken.result);
+}
+
+FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
+  if (from.name() == to.name()) {
+    throw Error(ErrorCode::kUsage, "move", from.name(), "source and destination are the same queue");
+  }
+  dir_->make_dir(names::kTopics, 0700);
+  const std::unique_ptr<Dir> topics = dir_->open_dir(names::kTopics);
+  if (!topics) throw Error(ErrorCode::kIo, "open", std::string(names::kTopics), "not a directory");
+  dir_->sync();
+  FixResult result;
+  for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
+    const auto slice = ids.subspan(i, std::min(kIdsPerIntent, ids.size() - i));
+    Intent intent(*topics, from.name(), to.name(), slice);
+    try {
+      move_slice(from, slice, to, result);
+    } catch (const Error&) {
+      intent.done();  // everything was given back
+      throw;
+    }
+    intent.done();
+  }
+  return result;
+}
+
+FixResult RootImpl::copy(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
+  if (from.name() == to.name()) {
+    throw Error(ErrorCode::kUsage, "copy", from.name(), "source and destination are the same queue");
+  }
+  FixResult result;
+  for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
+    const auto slice = ids.subspan(i, std::min(kIdsPerIntent, ids.size() - i));
+    std::vector<MessageId> wanted;
+    for (const MessageId& id : slice) {
+      const std::optional<MessageStatus> status = from.status(id);
+      if (!status) {
+        result.missing.push_back(id);
+      } else if (status->state == State::kLeased) {
+        ++result.skipped_leased;
+      } else {
+        wanted.push_back(id);
+      }
+    }
+    const std::vector<MessageId> copied = copy_messages(from, wanted, to);
+    result.skipped_other += wanted.size() - copied.size();
+    result.changed.insert(result.changed.end(), copied.begin(), copied.end());
+    from.told("copy", copied, "to " + to.name());
+  }
+  return result;
+}
+
+void RootImpl::roll_forward() {
+  const std::unique_ptr<Dir> topics = dir_->open_dir(names::kTopics);
+  if (!topics) return;
+  std::vector<std::string> found;
+  topics->list([&](std::string_view name) {
+    if (name.starts_with(kIntentPrefix)) found.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : found) {
+    const std::unique_ptr<File> file = topics->open(name, Access::kReadWrite);
+    if (!file || !file->try_lock(0, 1, LockKind::kExclusive)) continue;  // its writer lives
+    const auto text = read_file(*topics, name, kLongestIntent);
+    const auto json = nlohmann::json::parse(text.value_or(""), nullptr, false);
+    if (json.is_object() && json.contains("ids")) {
+      std::vector<MessageId> ids;
+      for (const auto& id : json["ids"]) {
+        if (const auto parsed = MessageId::parse(id.get<std::string>())) ids.push_back(*parsed);
+      }
+      try {
+        OpenOptions options;
+        options.one_shot = true;
+        options.clock = clock_;
+        options.background = false;
+        const auto from = open_queue(json.value("from", ""), options);
+        const auto to = open_queue(json.value("to", ""), options);
+        FixResult result;
+        move_slice(*from, ids, *to, result);
+        log::info("finished a move", {{"from", from->name()}, {"to", to->name()}});
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kNotFound) {
+          log::warn("a move is left to be finished", {{"intent", name}, {"why", error.what()}});
+          continue;
+        }
+      }
+    }
+    // An intent that does not parse was never finished, so nothing had begun.
+    topics->unlink(name);
+    topics->sync();
+  }
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,78 @@
+#include "store/queue_dir.h"
+
+#include <unistd.h>
+
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+
+std::uint32_t directory_mode(std::uint32_t mode) {
+  return mode | ((mode & 0444) >> 2) | 0700;
+}
+
+QueueDir::QueueDir(std::shared_ptr<Dir> dir, const Settings& settings)
+    : dir_(std::move(dir)), mode_(settings.mode) {
+  const FileStatus status = dir_->status();
+  const std::uint32_t allowed = directory_mode(mode_);
+  if ((status.mode & 0022 & ~allowed) != 0) {
+    throw Error(ErrorCode::kPermission, "open", dir_->path(),
+                "others can write to this directory, which the queue's mode does not allow");
+  }
+  uid_ = status.uid;
+  gid_ = status.gid;
+  give_away_ = geteuid() == 0 && (uid_ != 0 || gid_ != getegid());
+  messages_ = dir_->open_dir(names::kMessages);
+  if (!messages_) messages_ = made(names::kMessages);
+}
+
+std::unique_ptr<Dir> QueueDir::made(std::string_view name) {
+  const bool is_new = dir_->make_dir(name, directory_mode(mode_));
+  std::unique_ptr<Dir> dir = dir_->open_dir(name);
+  if (!dir) throw Error(ErrorCode::kIo, "open", dir_->path() + "/" + std::string(name), "not a directory");
+  if (is_new) {
+    own(*dir);
+    dir_->sync();
+  }
+  return dir;
+}
+
+Dir* QueueDir::existing_shard(std::uint8_t shard) {
+  const std::lock_guard guard(mutex_);
+  if (!shards_[shard]) shards_[shard] = messages_->open_dir(names::shard_directory(shard));
+  return shards_[shard].get();
+}
+
+Dir& QueueDir::shard(std::uint8_t shard) {
+  if (Dir* const existing = existing_shard(shard)) return *existing;
+  const std::string name = names::shard_directory(shard);
+  const bool is_new = messages_->make_dir(name, directory_mode(mode_));
+  std::unique_ptr<Dir> dir = messages_->open_dir(name);
+  if (!dir) throw Error(ErrorCode::kIo, "open", messages_->path() + "/" + name, "not a directory");
+  if (is_new) own(*dir);
+  // Its name is durable before anything in it is promised; whoever lost the race syncs it too.
+  messages_->sync();
+  const std::lock_guard guard(mutex_);
+  if (!shards_[shard]) shards_[shard] = std::move(dir);
+  return *shards_[shard];
+}
+
+void QueueDir::own(File& file) {
+  if (give_away_) file.set_owner(uid_, gid_);
+}
+
+void QueueDir::own(Dir& dir) {
+  if (give_away_) dir.set_owner(uid_, gid_);
+}
+
+std::unique_ptr<File> QueueDir::create(Dir& in, std::string_view name, IfExists if_exists) {
+  std::unique_ptr<File> file = in.create(name, mode_, if_exists);
+  own(*file);
+  return file;
+}
+
+std::unique_ptr<File> QueueDir::open_or_create(std::string_view name) {
+  if (std::unique_ptr<File> file = dir_->open(name, Access::kReadWrite)) return file;
+  return create(*dir_, name, IfExists::kOpen);
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,55 @@
+#pragma once
+// One queue's directory as a capability: its shards, and the owner and permission bits of whatever
+// is made in it. What root makes in another user's queue gets the queue's owner and group; the
+// umask never matters. Thread-safe.
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/file_system.h"
+#include "core/names.h"
+#include "spoolmq/id.h"
+#include "spoolmq/settings.h"
+
+namespace spoolmq {
+
+// Permission bits of a directory whose files have `mode`: x wherever r is.
+std::uint32_t directory_mode(std::uint32_t mode);
+
+class QueueDir {
+ public:
+  // Throws Error(kPermission) if others than the settings allow can write to it.
+  QueueDir(std::shared_ptr<Dir> dir, const Settings& settings);
+
+  Dir& dir() { return *dir_; }
+  [[nodiscard]] const std::shared_ptr<Dir>& shared() const { return dir_; }
+  [[nodiscard]] const std::string& path() const { return dir_->path(); }
+  [[nodiscard]] std::uint32_t mode() const { return mode_; }
+
+  // msgs/xx; made (durably: msgs is synced) when missing.
+  Dir& shard(std::uint8_t shard);
+  Dir* existing_shard(std::uint8_t shard);
+  // A directory of bytes kept, made when missing: "corrupt".
+  std::unique_ptr<Dir> made(std::string_view name);
+
+  // Gives what was just made in this queue the queue's owner.
+  void own(File& file);
+  void own(Dir& dir);
+  std::unique_ptr<File> create(Dir& in, std::string_view name, IfExists if_exists);
+  // Opens a small file of the queue itself, making it when missing.
+  std::unique_ptr<File> open_or_create(std::string_view name);
+
+ private:
+  std::shared_ptr<Dir> dir_;
+  std::unique_ptr<Dir> messages_;
+  const std::uint32_t mode_;
+  std::uint32_t uid_ = 0;
+  std::uint32_t gid_ = 0;
+  bool give_away_ = false;  // we run as another user than the queue's owner
+  std::mutex mutex_;        // guards shards_
+  std::array<std::unique_ptr<Dir>, 256> shards_;
+};
+
+}  // namespace spoolmq

@@ -1,0 +1,221 @@
+// Transactions, opening and closing: everything that takes byte 0 goes through here.
+#include "store/queue_impl.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "core/log.h"
+#include "store/fork_guard.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::uint64_t kCheckpointLogBytes = 4 << 20;
+constexpr std::uint64_t kLogLimitBytes = 64 << 20;
+constexpr std::size_t kHeaviestAppendBytes = 8 << 20;
+constexpr std::size_t kMostLinkedTogether = 1024;
+constexpr std::size_t kSettingsBytes = 64 << 10;
+
+std::unique_ptr<File> open_shared(QueueDir& dir, std::string_view name) {
+  return dir.open_or_create(name);
+}
+
+}  // namespace
+
+QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions options)
+    : place_(std::move(place)),
+      options_(std::move(options)),
+      clock_(options_.clock ? options_.clock : std::make_shared<SystemClock>()),
+      settings_(std::make_shared<Settings>(settings)),
+      dir_(place_.queue, settings),
+      lock_(open_shared(dir_, names::kLock), *clock_, place_.name, options_.lock_wait),
+      handles_(open_shared(dir_, names::kHandles)),
+      index_(place_.queue),
+      log_sync_([this] { sync_log_file(); }),
+      reader_(dir_),
+      bell_(place_.queue->status(), settings.mode, place_.queue->file_system_magic() != 0),
+      history_(place_.root, place_.name, *clock_),
+      admission_(place_.root, *clock_),
+      verdicts_(dir_),
+      appends_(kHeaviestAppendBytes, [this](std::span<AppendJob* const> jobs) { append_group(jobs); }),
+      singles_(kMostLinkedTogether, [this](std::span<SingleJob* const> jobs) { link_group(jobs); }) {}
+
+QueueImpl::~QueueImpl() {
+  try {
+    close();
+  } catch (const std::exception& error) {
+    log::error("queue not closed in order", {{"queue", place_.name}, {"why", error.what()}});
+  }
+}
+
+void QueueImpl::open() {
+  recover_and_take_slot();
+  watch_fork(this);
+  if (!options_.one_shot) admission_.keep_ballast();
+}
+
+void QueueImpl::close() {
+  if (forked_ || closed_.exchange(true)) return;
+  unwatch_fork(this);
+  background_thread_.request_stop();
+  if (background_thread_.joinable()) background_thread_.join();
+  if (!handles_.owns_slot()) return;  // never opened
+  if (segment_ && segment_->is_open()) {
+    roll_segment();
+  } else {
+    index_pending(true);
+  }
+  if (settled_since_maintenance_ > 0) maintain();
+  std::optional<WriterLock::Hold> hold = lock_.try_take(layout::Purpose::kClose, options_.lock_wait);
+  if (!hold) {
+    // Our slot dies with the process, and a reaper does the rest.
+    log::warn("queue closed without its lock", {{"queue", place_.name}});
+    index_.abandon_after_fork();
+    return;
+  }
+  if (!options_.one_shot) write_clean_mark_if_last();
+  {
+    const std::unique_lock alone(log_guard_);
+    index_.close();
+  }
+  handles_.give_back();
+}
+
+void QueueImpl::abandon_after_fork() {
+  forked_ = true;
+  closed_ = true;
+  index_.abandon_after_fork();
+  handles_.abandon_after_fork();
+  lock_.abandon_after_fork();
+}
+
+void QueueImpl::refuse_after_fork() const {
+  throw Error(ErrorCode::kUsage, "use", place_.name,
+              forked_ ? "the queue was opened before a fork" : "the queue is closed");
+}
+
+Settings QueueImpl::settings() {
+  return *refresh_settings(lock_.peek());
+}
+
+std::shared_ptr<const Settings> QueueImpl::refresh_settings(const layout::LockHeader& header) {
+  const std::lock_guard guard(settings_mutex_);
+  if (header.settings_version == settings_version_) return settings_;
+  const auto text = read_file(*place_.queue, names::kSettings, kSettingsBytes);
+  if (text) {
+    settings_ = std::make_shared<Settings>(
+        parse_settings(*text, path() + "/" + std::string(names::kSettings)));
+  }
+  settings_version_ = header.settings_version;
+  return settings_;
+}
+
+void QueueImpl::ensure_index(WriterLock::Hold& hold) {
+  const layout::LockHeader& header = hold.header();
+  const bool current = index_.is_open() && index_.generation() == header.generation &&
+                       !index_doubtful_ && !index_.has_moved();
+  if (current) return;
+  if (index_doubtful_) {
+    rebuild(hold, "a sync of its log failed");
+    index_doubtful_ = false;
+    return;
+  }
+  if (header.generation == 0) {
+    rebuild(hold, "");
+    return;
+  }
+  const std::unique_lock alone(log_guard_);
+  index_.open(header.generation, header.transaction);
+}
+
+void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
+  if (closed_ && forked_) refuse_after_fork();
+  WriterLock::Hold hold = lock_.take(purpose);
+  transact_held(hold, act);
+}
+
+bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act) {
+  if (forked_) refuse_after_fork();
+  std::optional<WriterLock::Hold> hold = lock_.try_take(purpose, wait);
+  if (!hold) return false;
+  transact_held(*hold, act);
+  return true;
+}
+
+void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
+  bool rebuilt = false;
+  bool gave_ballast = false;
+  while (true) {
+    try {
+      ensure_index(hold);
+      const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
+      Session session{index_, now(), settings, *settings, hold.header(), {}, {}};
+      index_.begin();
+      act(session);
+      index_.commit();
+      finish_commit(hold, session);
+      return;
+    } catch (const SqliteError& error) {
+      index_.rollback();
+      if ((error.extended_code() & 0xff) == SQLITE_FULL && !gave_ballast) {
+        gave_ballast = true;
+        if (admission_.release_ballast()) continue;
+      }
+      if (!error.index_is_doubtful() || rebuilt) throw;
+      rebuilt = true;
+      rebuild(hold, error.why());
+    } catch (...) {
+      index_.rollback();
+      throw;
+    }
+  }
+}
+
+void QueueImpl::finish_commit(WriterLock::Hold& hold, Session& session) {
+  layout::LockHeader header = hold.header();
+  header.generation = index_.generation();
+  header.transaction = index_.transaction();
+  header.slots = std::max(header.slots, session.header.slots);
+  header.flags = session.header.flags;
+  header.settings_version = session.header.settings_version;
+  hold.write_header(header);
+  for (const auto& step : session.after_commit) step();
+  for (const Row& row : session.deaths) tell_history("dead", row);
+  log_pinned_ = index_.checkpoint_if_over(kCheckpointLogBytes) > kLogLimitBytes;
+}
+
+// The sync itself, outside every lock but log_guard_.
+void QueueImpl::sync_log_file() {
+  const std::shared_lock shared(log_guard_);
+  sqlite3_file* const log = index_.log_file();
+  if (log == nullptr) return;  // nothing was ever committed through this connection
+  const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+  if (code != SQLITE_OK) {
+    index_doubtful_ = true;
+    throw SqliteError(code, "sync the index's log", path(),
+                      "the outcome is unknown: the disk refused");
+  }
+}
+
+void QueueImpl::sync_log() { log_sync_.wait(); }
+
+void QueueImpl::look(const Act& act) {
+  if (forked_) refuse_after_fork();
+  transact(layout::Purpose::kLook, [&](Session& session) {
+    harvest(session);
+    act(session);
+  });
+}
+
+void QueueImpl::tell_history(std::string_view act, const Row& row) {
+  {
+    const std::lock_guard guard(settings_mutex_);
+    if (settings_->history == HistoryLevel::kOff) return;
+  }
+  history_.tell({act, row.id, row.reason, row.counters.deliveries, row.counters.failures});
+}
+
+int QueueImpl::lease_descriptor() { return handles_.file().descriptor(); }
+
+}  // namespace spoolmq

@@ -1,0 +1,290 @@
+#pragma once
+// One open queue in one process: the parts, and the few things they share. Its member functions are
+// in files by theme: queue_impl.cc (transactions, opening, closing), queue_send.cc,
+// queue_receive.cc, queue_look.cc, queue_fix.cc, recovery.cc (reaping, harvesting, reconciling),
+// rebuild.cc, maintenance.cc, fsck.cc.
+//
+// Locks, in this order: lead of a group commit → in-process mutex and byte 0 (WriterLock) → slot
+// byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits for byte 0 while
+// holding another queue's.
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/file_system.h"
+#include "core/id_source.h"
+#include "spoolmq/queue.h"
+#include "store/admission.h"
+#include "store/doorbell.h"
+#include "store/group_commit.h"
+#include "store/handle_table.h"
+#include "store/history.h"
+#include "store/index.h"
+#include "store/log_sync.h"
+#include "store/queue_dir.h"
+#include "store/segment_writer.h"
+#include "store/spool_reader.h"
+#include "store/verdicts.h"
+#include "store/writer_lock.h"
+
+namespace spoolmq {
+
+struct QueuePlace {
+  std::shared_ptr<Dir> root;
+  std::shared_ptr<Dir> queue;
+  std::string name;
+};
+
+// What an act inside an index transaction has at hand. The act may run twice (once more on a
+// rebuilt index), so it changes nothing but the index and its own results.
+struct Session {
+  Index& index;
+  Now now;
+  std::shared_ptr<const Settings> settings_kept;
+  const Settings& settings;
+  layout::LockHeader header;
+  std::vector<Row> deaths;  // told to the history after the commit
+  std::vector<std::function<void()>> after_commit;
+};
+
+class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
+ public:
+  QueueImpl(QueuePlace place, const Settings& settings, OpenOptions options);
+  ~QueueImpl();
+
+  void open();
+  void close();
+  void abandon_after_fork();
+
+  [[nodiscard]] const std::string& name() const { return place_.name; }
+  [[nodiscard]] const std::string& path() const { return dir_.path(); }
+  Settings settings();
+
+  std::vector<SendResult> send_batch(std::vector<Message> messages, const SendOptions& options);
+  SendResult send_stream(Message message, const BodySource& source, const SendOptions& options);
+  SendResult send_file(Message message, int descriptor, bool take, const SendOptions& options);
+  Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
+
+  std::vector<Delivery> receive(const ReceiveOptions& options);
+  std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
+  std::vector<LeaseOutcome> nack(std::span<const Receipt> receipts, std::string_view reason,
+                                 std::optional<Milliseconds> delay);
+  std::vector<LeaseOutcome> release(std::span<const Receipt> receipts);
+  std::vector<LeaseOutcome> extend(std::span<const Receipt> receipts,
+                                   std::optional<Milliseconds> lease);
+  std::vector<LeaseOutcome> reject(std::span<const Receipt> receipts, std::string_view reason);
+
+  QueueStats stats();
+  std::vector<MessageStatus> scan(const ScanOptions& options);
+  std::vector<MessageStatus> next_ready(std::size_t limit);
+  std::optional<MessageStatus> status(const MessageId& id);
+  std::vector<MessageId> find_by_tail(std::string_view tail);
+  std::optional<Message> load(const MessageId& id);
+  std::unique_ptr<BodyReader> open_body(const Message& message);
+  std::vector<Consumer> consumers();
+  std::vector<std::string> why(const MessageId& id);
+  std::vector<std::string> trace(const MessageId& id);
+  std::optional<Pause> paused();
+
+  FixResult requeue(std::span<const MessageId> ids, bool reset_redrives);
+  FixResult hold(std::span<const MessageId> ids, std::string_view reason);
+  FixResult unhold(std::span<const MessageId> ids);
+  FixResult revoke(std::span<const MessageId> ids);
+  FixResult remove(std::span<const MessageId> ids);
+  void pause(const Pause& pause);
+  void resume();
+  void configure(std::span<const SettingText> changes);
+  std::vector<FsckFinding> fsck(FsckMode mode);
+  void maintain();
+  [[nodiscard]] int lease_descriptor();
+
+  // For moves and copies: takes messages that are not leased out of reach, and what follows.
+  struct Taken {
+    std::vector<Row> before;  // as they were
+    std::vector<Receipt> receipts;
+    FixResult result;
+  };
+  Taken take_for_move(std::span<const MessageId> ids);
+  void give_back(const Taken& taken);    // nothing was moved: as they were
+  void finish_move(const Taken& taken);  // they are elsewhere now, durably
+  void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
+  QueueDir& dir() { return dir_; }
+  std::optional<Location> locate(const MessageId& id);
+
+ private:
+  // ---- transactions (queue_impl.cc)
+  using Act = std::function<void(Session&)>;
+  void transact(layout::Purpose purpose, const Act& act);
+  // False if byte 0 was not to be had within `wait`.
+  bool try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act);
+  void transact_held(WriterLock::Hold& hold, const Act& act);
+  void finish_commit(WriterLock::Hold& hold, Session& session);
+  void ensure_index(WriterLock::Hold& hold);
+  std::shared_ptr<const Settings> refresh_settings(const layout::LockHeader& header);
+  // Everything committed so far by this handle is durable on return. Throws Error(kIo) "unknown".
+  void sync_log();
+  void sync_log_file();
+  Now now() const { return {clock_->wall_ms(), clock_->boot_ms()}; }
+  // As transact, for looking: harvests if that is possible at once, and looks all the same if not.
+  void look(const Act& act);
+  [[noreturn]] void refuse_after_fork() const;
+
+  // ---- sending (queue_send.cc)
+  struct Outgoing {
+    Message message;
+    std::uint16_t flags = 0;
+    bool explicit_id = false;
+    bool reserved = false;
+    std::unique_ptr<NewFile> body;  // a large one, written and synced, not yet named
+    MessageId file;                 // of its own, where it has one
+    SendResult result;
+  };
+  struct AppendJob {
+    std::vector<Outgoing*> messages;
+    Durability durability = Durability::kSync;
+    // Set without messages: seals the segment if nothing was appended for so long.
+    std::int64_t seal_if_idle_ms = 0;
+  };
+  struct SingleJob {
+    std::vector<Outgoing*> messages;
+    std::vector<NewFile> files;     // one per message, synced unless durability is os
+    std::vector<Location> places;
+    Durability durability = Durability::kSync;
+  };
+  struct Pending {
+    Entry entry;
+    std::uint64_t group_end = 0;
+    bool reserved = false;
+  };
+  void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings);
+  void check_send_allowed(std::uint64_t bytes);
+  void reserve(std::span<Outgoing> outgoing, const SendOptions& options, const Settings& settings);
+  bool try_reserve(std::span<Outgoing> outgoing, const Settings& settings, bool* must_wait);
+  void write_out(std::span<Outgoing*> fresh, Format format, Durability durability);
+  void return_reservations(std::span<Outgoing*> fresh);
+  void append_group(std::span<AppendJob* const> jobs);
+  void write_single_files(std::span<Outgoing*> messages, Format format, Durability durability);
+  void link_group(std::span<SingleJob* const> jobs);
+  bool index_pending(bool wait);       // false: byte 0 was not to be had
+  void insert_pending(Session& session);
+  void insert_owed(Session& session);
+  void roll_segment();                 // indexes, seals and forgets the open segment
+  void wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout);
+  bool same_content(const MessageId& id, const Message& message);
+  SendResult send_large(Message message, std::unique_ptr<NewFile> body, const SendOptions& options);
+
+  // ---- receiving (queue_receive.cc)
+  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused);
+  using LeaseAct = std::function<void(Session&, Row&)>;
+  enum class AfterLease : std::uint8_t { kNothing, kSync };
+  std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
+                                        std::string_view event, const LeaseAct& act);
+  void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
+  bool index_lies_about(const Index::Claimed& claimed);
+  Milliseconds until_next_look(std::optional<Milliseconds> left);
+
+  // ---- recovery (recovery.cc, rebuild.cc)
+  static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
+  void rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts);
+  void rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
+                     const std::vector<HandleTable::Slot>& living);
+  void move_aside(std::uint64_t generation);
+  void recover_and_take_slot();
+  bool boot_mark_is_current();
+  void write_boot_mark(std::string_view state);
+  void write_clean_mark_if_last();
+  void reconcile(WriterLock::Hold& hold);
+  void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
+  void harvest(Session& session);
+  void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
+                       std::uint64_t promised, std::uint64_t* end);
+  void probe_slots(Session& session);
+  void reap(Session& session, const HandleTable::Slot& slot);
+  void reap_segment(Session& session, const layout::HandleRecord& record);
+  void reap_single_files(Session& session, const layout::HandleRecord& record);
+  void index_single(Session& session, Dir& shard, const names::SpoolName& name,
+                    const Verdicts::Known* verdicts);
+  void apply_verdict(Session& session, const MessageId& id, const Verdicts::Known& verdicts);
+  void keep_tail(File& file, const MessageId& id, std::uint64_t from);
+  void rebuild(WriterLock::Hold& hold, std::string_view why);
+
+  // ---- maintenance (maintenance.cc)
+  struct Batch;  // what one pass of maintenance works on
+  Batch collect_settled();
+  void write_verdicts(const Batch& batch);
+  void remove_files(const Batch& batch);
+  void punch(const FileRow& row, const std::vector<ByteRange>& ranges);
+  void forget_rows(const Batch& batch);
+  void background(const std::stop_token& stop);
+  void start_background();
+  bool work_once(std::int64_t* maintained_boot_ms);
+  Milliseconds background_pause();
+  void seal_if_idle();
+
+  // ---- fsck (fsck.cc)
+  void fsck_index(std::vector<FsckFinding>& findings);
+  void fsck_messages(std::vector<FsckFinding>& findings, FsckMode mode);
+  void fsck_files(std::vector<FsckFinding>& findings, FsckMode mode);
+  void mark_damaged(const MessageId& id, const Location& at, Damage damage);
+
+  void why_queue(Session& session, std::vector<std::string>& reasons);
+  void why_message(Session& session, const Row& row, std::vector<std::string>& reasons);
+  void tell_history(std::string_view act, const Row& row);
+  MessageStatus describe(Session& session, const Row& row);
+  FixResult fix(std::span<const MessageId> ids, std::string_view act,
+                const std::function<bool(Session&, Row&)>& change);
+
+  const QueuePlace place_;
+  const OpenOptions options_;
+  const std::shared_ptr<Clock> clock_;
+  std::mutex settings_mutex_;  // guards the pointer and the version
+  std::shared_ptr<const Settings> settings_;
+  std::uint64_t settings_version_ = 0;
+  QueueDir dir_;
+  WriterLock lock_;
+  HandleTable handles_;
+  Index index_;
+  std::shared_mutex log_guard_;  // shared: syncing the log; alone: opening or closing the index
+  LogSync log_sync_;
+  SpoolReader reader_;
+  std::optional<IdSource> ids_;
+  std::optional<SegmentWriter> segment_;
+  Doorbell bell_;
+  History history_;
+  Admission admission_;
+  Verdicts verdicts_;
+
+  GroupCommit<AppendJob> appends_;
+  GroupCommit<SingleJob> singles_;
+  std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
+
+  std::mutex pending_mutex_;         // guards pending_ and owed_
+  std::deque<Pending> pending_;      // of the open segment, durable, not yet indexed, in file order
+  std::vector<Pending> owed_;        // own files, likewise
+  std::uint64_t singles_begun_ = 0;  // of the link leader
+
+  std::int64_t last_probe_boot_ms_ = -1'000'000;  // under byte 0
+  std::atomic<bool> index_doubtful_{false};  // a sync of the log failed: rebuild before the next act
+  std::atomic<bool> log_pinned_{false};      // the log is over its limit: sends are refused
+
+  std::mutex background_mutex_;  // guards the flag below and the thread's start
+  std::condition_variable_any background_wake_;
+  bool background_work_ = false;
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> forked_{false};
+  std::atomic<std::uint64_t> settled_since_maintenance_{0};
+  std::uint64_t verdicts_compacted_bytes_ = 0;  // under byte 1
+  std::jthread background_thread_;
+};
+
+}  // namespace spoolmq

@@ -1,0 +1,245 @@
+// Receiving: claims under byte 0, bodies read outside it, verdicts by receipt.
+#include <algorithm>
+
+#include "core/log.h"
+#include "store/queue_impl.h"
+#include "store/spool_scan.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr Milliseconds kLongestSleep{250};
+constexpr std::int64_t kProbeEveryMs = 250;
+constexpr std::size_t kMostPerClaim = 4096;
+constexpr std::uint64_t kMostCorruptBytesKept = 64 << 20;
+
+std::string_view damage_text(Damage damage) {
+  switch (damage) {
+    case Damage::kMissing: return "missing";
+    case Damage::kChecksum: return "checksum";
+    case Damage::kOther: return "another message stands in its place";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool probe,
+                                             bool* paused_now) {
+  std::vector<Index::Claimed> claimed;
+  const bool timed = options.kind == LeaseKind::kTimed;
+  if (!timed) handles_.set_flag(layout::kOwnsLeases);
+  transact(layout::Purpose::kReceive, [&](Session& session) {
+    claimed.clear();
+    *paused_now = (session.header.flags & layout::kPausedReceive) != 0;
+    if (*paused_now) return;
+    harvest(session);
+    LeaseRequest request;
+    request.max = std::min(options.max, kMostPerClaim);
+    request.holder = timed ? 0 : handles_.incarnation();
+    request.length_ms = options.lease.value_or(session.settings.lease).count();
+    request.from = options.from;
+    while (session.index.move_due(session.now, session.settings, &session.deaths) >= 1000) {
+    }
+    claimed = session.index.claim(request, session.now);
+    const bool long_ago = session.now.boot_ms - last_probe_boot_ms_ >= kProbeEveryMs;
+    if (probe && (long_ago || claimed.empty())) {
+      probe_slots(session);
+      if (claimed.empty()) claimed = session.index.claim(request, session.now);
+    }
+  });
+  // A timed lease outlives this process: its receipt is shown only once the lease is durable.
+  if (timed && !claimed.empty()) sync_log();
+
+  std::vector<SpoolReader::Wanted> wanted;
+  wanted.reserve(claimed.size());
+  for (const Index::Claimed& one : claimed) wanted.push_back({one.row.id, one.at});
+  std::vector<Loaded> loaded = reader_.load(wanted);
+  std::vector<Delivery> deliveries;
+  deliveries.reserve(claimed.size());
+  for (std::size_t i = 0; i < claimed.size(); ++i) {
+    const Row& row = claimed[i].row;
+    if (auto* const message = std::get_if<Message>(&loaded[i])) {
+      deliveries.push_back(Delivery(shared_from_this(), std::move(*message), {row.id, row.token},
+                                    row.counters));
+      continue;
+    }
+    const Damage damage = std::get<Damage>(loaded[i]);
+    if (damage == Damage::kOther || index_lies_about(claimed[i])) {
+      log::error("the index names a wrong place", {{"queue", name()}, {"id", row.id.text()}});
+      index_doubtful_ = true;
+      continue;
+    }
+    keep_corrupt(row.id, claimed[i].at, damage);
+  }
+  return deliveries;
+}
+
+// The record does not verify where the index says it is; is it whole somewhere else in its file?
+bool QueueImpl::index_lies_about(const Index::Claimed& claimed) {
+  if (claimed.at.kind != names::SpoolKind::kBinary) return false;
+  Dir* const shard = dir_.existing_shard(claimed.at.file.shard());
+  const std::string file_name = names::spool_file(claimed.at.file, claimed.at.kind);
+  const std::unique_ptr<File> file = shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
+  if (!file) return false;
+  bool elsewhere = false;
+  scan_segment(*file, claimed.at.file, record::kFileHeaderBytes, file->status().size,
+               claimed.at.offset + claimed.at.length, [&](ScannedRecord&& record) {
+                 elsewhere = elsewhere || record.message.id == claimed.row.id;
+               });
+  return elsewhere;
+}
+
+void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage damage) {
+  const std::string reason(damage_text(damage));
+  log::error("message is corrupt", {{"queue", name()}, {"id", id.text()}, {"why", reason}});
+  try {
+    const std::vector<std::byte> bytes = reader_.raw(at, kMostCorruptBytesKept);
+    const std::unique_ptr<Dir> corrupt = dir_.made(names::kCorrupt);
+    if (!bytes.empty() && !corrupt->status(id.text())) {
+      const std::unique_ptr<File> kept = dir_.create(*corrupt, id.text(), IfExists::kOpen);
+      kept->write_at(bytes, 0);
+      const std::string why = reason + " in " + names::spool_file(at.file, at.kind) + " at byte " +
+                              std::to_string(at.offset) + "\n";
+      dir_.create(*corrupt, id.text() + ".reason", IfExists::kOpen)->write_at(as_bytes(why), 0);
+      kept->sync();
+      corrupt->sync();
+    }
+  } catch (const Error& error) {
+    log::warn("corrupt bytes not copied", {{"id", id.text()}, {"why", error.what()}});
+  }
+  transact(layout::Purpose::kReceive, [&](Session& session) {
+    std::optional<Row> row = session.index.find(id);
+    if (row && row->state == RowState::kLeased) session.index.mark_corrupt(*row, reason);
+  });
+}
+
+std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
+  if (forked_ || closed_) refuse_after_fork();
+  const std::int64_t started = clock_->boot_ms();
+  bool watching = false;
+  struct StopWaiting {
+    QueueImpl& queue;
+    bool& watching;
+    ~StopWaiting() {
+      if (watching) queue.lock_.release_byte(layout::kByteWatch);
+    }
+  } stop_waiting{*this, watching};
+  while (true) {
+    const std::uint32_t bell = bell_.prepare();
+    const std::int64_t waited = clock_->boot_ms() - started;
+    const bool last_look = options.wait && waited >= options.wait->count();
+    if (!last_look && !watching) watching = lock_.try_byte(layout::kByteWatch);
+    bool paused_now = false;
+    std::vector<Delivery> deliveries = try_receive(options, last_look || watching, &paused_now);
+    if (!deliveries.empty()) return deliveries;
+    if (last_look) {
+      if (!paused_now) return {};
+      const auto pause = paused();
+      if (pause && pause->receive) {
+        throw Error(ErrorCode::kTryAgain, "receive", name(),
+                    "receiving is paused" + (pause->reason.empty() ? "" : ": " + pause->reason));
+      }
+      return {};
+    }
+    if (options.cancelled && options.cancelled()) return {};
+    std::optional<Milliseconds> left;
+    if (options.wait) left = Milliseconds{options.wait->count() - waited};
+    bell_.wait(bell, until_next_look(left));
+  }
+}
+
+// At most 250 ms, and no longer than until something becomes due.
+Milliseconds QueueImpl::until_next_look(std::optional<Milliseconds> left) {
+  Milliseconds sleep = left ? std::min(*left, kLongestSleep) : kLongestSleep;
+  try_transact(layout::Purpose::kLook, Milliseconds{0}, [&](Session& session) {
+    if (const auto due = session.index.next_due_in(session.now)) {
+      sleep = std::min(sleep, Milliseconds{std::max<std::int64_t>(*due, 1)});
+    }
+  });
+  return sleep;
+}
+
+std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,
+                                                 AfterLease after, std::string_view event,
+                                                 const LeaseAct& act) {
+  if (forked_ || closed_) refuse_after_fork();
+  std::vector<LeaseOutcome> outcomes(receipts.size(), LeaseOutcome::kLost);
+  std::vector<Row> told;
+  std::uint64_t generation = 0;
+  bool changed = false;
+  transact(layout::Purpose::kAcknowledge, [&](Session& session) {
+    told.clear();
+    changed = false;
+    const bool tell = !event.empty() && session.settings.history == HistoryLevel::kAll;
+    for (std::size_t i = 0; i < receipts.size(); ++i) {
+      Index::Found found = session.index.find_lease(receipts[i], session.now);
+      outcomes[i] = found.outcome;
+      if (!found.row) continue;
+      changed = true;
+      act(session, *found.row);
+      if (tell) told.push_back(std::move(*found.row));
+    }
+    generation = session.index.generation();
+  });
+  if (changed && after == AfterLease::kSync) {
+    sync_log();
+    // The index was rebuilt between commit and sync: what was committed there is not promised.
+    if (lock_.peek().generation != generation) {
+      outcomes.assign(outcomes.size(), LeaseOutcome::kLost);
+      return outcomes;
+    }
+  }
+  for (const Row& row : told) tell_history(event, row);
+  if (changed) bell_.ring();
+  return outcomes;
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
+  std::vector<LeaseOutcome> outcomes =
+      with_leases(receipts, AfterLease::kSync, "acked", [](Session& session, Row& row) {
+        session.index.ack(row, session.now, session.settings.archive.count());
+      });
+  settled_since_maintenance_ += receipts.size();
+  start_background();
+  return outcomes;
+}
+
+std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
+                                          std::string_view reason,
+                                          std::optional<Milliseconds> delay) {
+  std::optional<std::int64_t> delay_ms;
+  if (delay) delay_ms = delay->count();
+  return with_leases(receipts, AfterLease::kNothing, {}, [&](Session& session, Row& row) {
+    session.index.nack(row, session.now, session.settings, reason, delay_ms, &session.deaths);
+  });
+}
+
+std::vector<LeaseOutcome> QueueImpl::release(std::span<const Receipt> receipts) {
+  return with_leases(receipts, AfterLease::kNothing, {},
+                     [](Session& session, Row& row) { session.index.release(row); });
+}
+
+std::vector<LeaseOutcome> QueueImpl::extend(std::span<const Receipt> receipts,
+                                            std::optional<Milliseconds> lease) {
+  return with_leases(receipts, AfterLease::kNothing, {}, [&](Session& session, Row& row) {
+    session.index.extend(row, session.now, lease.value_or(session.settings.lease).count());
+  });
+}
+
+std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
+                                            std::string_view reason) {
+  std::string why = "rejected";
+  if (!reason.empty()) why += ": " + std::string(reason);
+  std::vector<LeaseOutcome> outcomes =
+      with_leases(receipts, AfterLease::kSync, {}, [&](Session& session, Row& row) {
+        row.counters.failures += 1;
+        session.index.kill(row, why, session.now, session.settings.order_on_dead);
+        session.deaths.push_back(row);
+      });
+  settled_since_maintenance_ += receipts.size();
+  start_background();
+  return outcomes;
+}
+
+}  // namespace spoolmq

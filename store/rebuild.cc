@@ -1,0 +1,196 @@
+// A new generation of the index, from spool files and verdicts.log (FORMAT.md section 10.4). Under
+// byte 0, so everyone else waits or is told that the index is being rebuilt. The old generation's
+// files are only moved aside once the new one and its number are durable.
+#include <algorithm>
+
+#include "core/log.h"
+#include "core/record_codec.h"
+#include "core/xml_codec.h"
+#include "store/queue_impl.h"
+#include "store/spool_scan.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
+
+std::vector<std::string> index_files(Dir& dir, std::uint64_t generation) {
+  std::vector<std::string> files;
+  dir.list([&](std::string_view file) {
+    if (names::parse_index_file(file) == generation) files.emplace_back(file);
+    return true;
+  });
+  return files;
+}
+
+std::uint64_t newest_generation(Dir& dir) {
+  std::uint64_t newest = 0;
+  dir.list([&](std::string_view file) {
+    newest = std::max(newest, names::parse_index_file(file).value_or(0));
+    return true;
+  });
+  return newest;
+}
+
+// Makes bulk rows of messages as their files and the verdicts have them.
+class RowMaker {
+ public:
+  RowMaker(Index& index, const Verdicts::Known& verdicts, const Now& now, const Settings& settings)
+      : index_(index), verdicts_(verdicts), now_(now), settings_(settings) {}
+
+  void add(const Message& message, const Location& at, std::uint16_t flags, std::int64_t file) {
+    const bool os = (flags & record::kOsDurability) != 0;
+    Index::BulkRow row;
+    row.entry = Entry::of(message, at, os ? Durability::kOs : Durability::kSync);
+    row.file = file;
+    row.key_until_ms = message.sent_at_ms + settings_.dedupe_window.count();
+    if (message.not_before_ms > now_.wall_ms) {
+      row.state = RowState::kDelayed;
+      row.due = message.not_before_ms;
+    }
+    if (const auto verdict = verdicts_.messages.find(message.id);
+        verdict != verdicts_.messages.end()) {
+      apply(verdict->second, row);
+    }
+    index_.bulk_insert(row);
+  }
+
+ private:
+  static void apply(const Verdicts::OfMessage& verdict, Index::BulkRow& row) {
+    row.counters = verdict.counters;
+    row.entry.flags |= kRowVerdict;
+    if (verdict.state == RowState::kReady) {
+      row.state = RowState::kReady;  // requeued or unheld: its delay and expiry are behind it
+      row.due = 0;
+      row.entry.expires_at_ms = 0;
+      return;
+    }
+    row.state = verdict.state;
+    row.due = verdict.due_ms;
+    row.reason = verdict.reason;
+  }
+
+  Index& index_;
+  const Verdicts::Known& verdicts_;
+  const Now now_;
+  const Settings& settings_;
+};
+
+}  // namespace
+
+void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
+  layout::LockHeader header = hold.header();
+  const std::uint64_t old = std::max(header.generation, newest_generation(dir_.dir()));
+  if (!why.empty()) {
+    log::warn("rebuilding the index", {{"queue", name()}, {"generation", old + 1}, {"why", why}});
+  }
+  {
+    const std::unique_lock alone(log_guard_);
+    index_.close();
+    index_.create(old + 1, dir_.mode());
+    for (const std::string& file : index_files(dir_.dir(), old + 1)) {
+      if (auto made = dir_.dir().open(file, Access::kReadWrite)) dir_.own(*made);
+    }
+    index_.begin_bulk();
+    rebuild_rows(header, verdicts_.load());
+    const std::shared_ptr<const Settings> settings = refresh_settings(header);
+    index_.finish_bulk(header.transaction + 1, settings->order_on_dead, clock_->boot_id());
+    dir_.dir().sync();
+    index_.open(old + 1, header.transaction + 1);
+    index_doubtful_ = false;
+  }
+  header.generation = old + 1;
+  header.transaction += 1;
+  hold.write_header(header);
+  lock_.file().sync_data();
+  if (old > 0) move_aside(old);
+}
+
+void QueueImpl::rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts) {
+  std::vector<HandleTable::Slot> living;
+  for (HandleTable::Slot& slot : handles_.read(header.slots)) {
+    if (!slot.record.segment.is_nil()) living.push_back(std::move(slot));
+  }
+  for (int shard = 0; shard < 256; ++shard) {
+    Dir* const dir = dir_.existing_shard(static_cast<std::uint8_t>(shard));
+    if (dir != nullptr) rebuild_shard(*dir, verdicts, living);
+  }
+}
+
+void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
+                              const std::vector<HandleTable::Slot>& living) {
+  const std::shared_ptr<const Settings> settings = refresh_settings(lock_.peek());
+  RowMaker rows(index_, verdicts, now(), *settings);
+  std::vector<names::SpoolName> files;
+  shard.list([&](std::string_view file) {
+    const auto name = names::parse_spool_file(file);
+    if (name && name->kind != names::SpoolKind::kBody) files.push_back(*name);
+    return true;
+  });
+  // What is listed now is durable by this sync, whoever put it there (I2).
+  shard.sync();
+  for (const names::SpoolName& name : files) {
+    const std::string file_name = names::spool_file(name.file, name.kind);
+    if (name.kind == names::SpoolKind::kXml) {
+      const auto bytes = read_file(shard, file_name, kLongestXmlBytes);
+      auto decoded = xml::decode(bytes ? *bytes : "");
+      const auto* const good = std::get_if<xml::Decoded>(&decoded);
+      if (good == nullptr) {
+        log::error("spool file does not verify", {{"file", file_name}});
+        continue;
+      }
+      const Location at{name.file, name.kind, 0, bytes->size()};
+      const bool own_name = good->message.id == name.file;
+      const std::int64_t file =
+          own_name ? 0 : index_.bulk_file({0, name.file, name.kind, bytes->size(), 0, true, 0});
+      rows.add(good->message, at, good->flags, file);
+      continue;
+    }
+    const std::unique_ptr<File> file = shard.open(file_name, Access::kRead);
+    if (!file) continue;
+    const auto owner = std::find_if(living.begin(), living.end(), [&](const auto& slot) {
+      return slot.record.segment == name.file;
+    });
+    const bool open = owner != living.end();
+    const auto acked = verdicts.acked.find(name.file);
+    std::uint64_t promised = acked == verdicts.acked.end() ? 0 : acked->second.back().end;
+    std::uint64_t limit = file->status().size;
+    if (open) {
+      limit = owner->record.durable_end;
+      promised = limit;
+    }
+    std::int64_t rowid = 0;
+    FileRow row{0, name.file, name.kind, limit, 0, !open, open ? owner->record.incarnation : 0};
+    if (open) rowid = index_.bulk_file(row);
+    const ScanResult scanned = scan_segment(
+        *file, name.file, record::kFileHeaderBytes, limit, promised, [&](ScannedRecord&& one) {
+          if (verdicts.is_acked(one.at.file, one.at.offset)) return;
+          if (one.message.id != name.file && rowid == 0) rowid = index_.bulk_file(row);
+          rows.add(one.message, one.at, one.flags, one.message.id == name.file ? 0 : rowid);
+        });
+    if (rowid == 0 && acked != verdicts.acked.end()) index_.bulk_file(row);  // all of it is done
+    for (const ByteRange& range : scanned.damaged) {
+      // What is acknowledged may be punched out.
+      if (verdicts.is_acked(name.file, range.begin)) continue;
+      log::error("damaged bytes in a spool file",
+                 {{"file", file_name}, {"from", range.begin}, {"to", range.end}});
+    }
+  }
+}
+
+// The former generation's files, kept as evidence; only the newest such set is kept.
+void QueueImpl::move_aside(std::uint64_t generation) {
+  const std::unique_ptr<Dir> corrupt = dir_.made(names::kCorrupt);
+  std::vector<std::string> older;
+  corrupt->list([&](std::string_view file) {
+    if (names::parse_index_file(file)) older.emplace_back(file);
+    return true;
+  });
+  for (const std::string& file : older) corrupt->unlink(file);
+  for (const std::string& file : index_files(dir_.dir(), generation)) {
+    dir_.dir().rename_over(file, *corrupt, file);
+  }
+  dir_.dir().sync();
+}
+
+}  // namespace spoolmq

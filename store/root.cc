@@ -1,0 +1,245 @@
+// Roots: finding, creating and removing queues.
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "core/id_source.h"
+#include "core/names.h"
+#include "core/text.h"
+#include "store/doorbell.h"
+#include "store/queue_dir.h"
+#include "store/queue_impl.h"
+#include "store/root_impl.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kSettingsBytes = 64 << 10;
+// statfs(2): local file systems whose record locks and syncs are known to hold what they promise.
+constexpr std::array<std::int64_t, 6> kKnownFileSystems = {
+    0,           // the in-memory twin
+    0xEF53,      // ext2, ext3, ext4
+    0x58465342,  // XFS
+    0x9123683E,  // btrfs
+    0x01021994,  // tmpfs
+    0x794c7630,  // overlay
+};
+
+void require_queue_name(std::string_view name) {
+  if (const auto why = names::refuse_queue_name(name)) {
+    throw Error(ErrorCode::kUsage, "name a queue", printable(name), *why);
+  }
+}
+
+void make_directories(const std::string& path) {
+  for (std::size_t at = 1; at != std::string::npos;) {
+    at = path.find('/', at + 1);
+    const std::string part = path.substr(0, at);
+    const bool last = at == std::string::npos;
+    if (::mkdir(part.c_str(), last ? 0700 : 0755) != 0 && errno != EEXIST) {
+      throw Error::from_errno(errno, "create the root", part);
+    }
+  }
+}
+
+void remove_tree(Dir& parent, const std::string& name) {
+  if (const std::unique_ptr<Dir> dir = parent.open_dir(name)) {
+    std::vector<std::string> entries;
+    dir->list([&](std::string_view entry) {
+      entries.emplace_back(entry);
+      return true;
+    });
+    for (const std::string& entry : entries) {
+      const auto status = dir->status(entry);
+      if (status && status->kind == FileKind::kDirectory) {
+        remove_tree(*dir, entry);
+      } else {
+        dir->unlink(entry);
+      }
+    }
+  }
+  parent.remove_dir(name);
+}
+
+std::optional<std::uint32_t> group_id(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const group* const found = ::getgrnam(name.c_str());
+  if (found == nullptr) {
+    throw Error(ErrorCode::kConfiguration, "create", name, "no such group");
+  }
+  return found->gr_gid;
+}
+
+}  // namespace
+
+std::unique_ptr<Dir> RootImpl::queues() { return dir_->open_dir(names::kQueues); }
+
+std::shared_ptr<QueueImpl> RootImpl::open_queue(std::string_view name, OpenOptions options) {
+  require_queue_name(name);
+  const std::unique_ptr<Dir> queues_dir = queues();
+  std::shared_ptr<Dir> dir = queues_dir ? queues_dir->open_dir(names::queue_directory(name)) : nullptr;
+  const auto text = dir ? read_file(*dir, names::kSettings, kSettingsBytes) : std::nullopt;
+  if (!text) {
+    throw Error(ErrorCode::kNotFound, "open", name, "no such queue under " + dir_->path());
+  }
+  const Settings settings =
+      parse_settings(*text, dir->path() + "/" + std::string(names::kSettings));
+  if (!options.clock) options.clock = clock_;
+  auto queue = std::make_shared<QueueImpl>(QueuePlace{dir_, std::move(dir), std::string(name)},
+                                           settings, std::move(options));
+  queue->open();
+  return queue;
+}
+
+Root::Root(std::shared_ptr<RootImpl> impl) : impl_(std::move(impl)) {}
+
+std::string Root::default_path() {
+  if (const char* root = std::getenv("SPOOLMQ_ROOT"); root != nullptr && *root != '\0') return root;
+  if (::geteuid() == 0) return "/var/spool/spoolmq";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/') {
+    return std::string(state) + "/spoolmq";
+  }
+  const char* const home = std::getenv("HOME");
+  if (home == nullptr || *home != '/') {
+    throw Error(ErrorCode::kConfiguration, "find the root", "HOME", "it is not set");
+  }
+  return std::string(home) + "/.local/state/spoolmq";
+}
+
+Root Root::open(const std::string& path, Force force) {
+  if (path.empty()) throw Error(ErrorCode::kUsage, "open the root", "''", "the path is empty");
+  std::string absolute = path;
+  if (path.front() != '/') {
+    char* const here = ::get_current_dir_name();
+    absolute = std::string(here != nullptr ? here : ".") + "/" + path;
+    std::free(here);
+  }
+  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  struct stat status {};
+  if (::stat(absolute.c_str(), &status) != 0) make_directories(absolute);
+  std::shared_ptr<Dir> dir = open_posix_dir(absolute);
+  const std::int64_t magic = dir->file_system_magic();
+  const bool known = std::find(kKnownFileSystems.begin(), kKnownFileSystems.end(), magic) !=
+                     kKnownFileSystems.end();
+  if (!known && force == Force::kNo) {
+    throw Error(ErrorCode::kConfiguration, "open the root", dir->path(),
+                "its file system (type 0x" + hex16(static_cast<std::uint64_t>(magic)) +
+                    ") is not one of ext4, XFS, btrfs, tmpfs, overlay");
+  }
+  auto impl = std::make_shared<RootImpl>(std::move(dir), nullptr);
+  impl->roll_forward();
+  return Root(std::move(impl));
+}
+
+Root Root::open(std::shared_ptr<Dir> directory, std::shared_ptr<Clock> clock) {
+  auto impl = std::make_shared<RootImpl>(std::move(directory), std::move(clock));
+  impl->roll_forward();
+  return Root(std::move(impl));
+}
+
+const std::string& Root::path() const { return impl_->dir().path(); }
+
+Created Root::create_queue(std::string_view name, const Settings& settings) {
+  require_queue_name(name);
+  Dir& root = impl_->dir();
+  if (root.make_dir(names::kQueues, 0711)) root.sync();
+  const std::unique_ptr<Dir> queues = impl_->queues();
+  const std::string directory = names::queue_directory(name);
+  const auto existing = queues->open_dir(directory);
+  if (!existing) {
+    const std::optional<std::uint32_t> group = group_id(settings.group);
+    // Made aside and renamed, so that a queue is there whole or not at all.
+    const std::string aside = ".new-" + hex16(random_bits());
+    queues->make_dir(aside, directory_mode(settings.mode) | (group ? 02000U : 0U));
+    {
+      const std::unique_ptr<Dir> dir = queues->open_dir(aside);
+      const FileStatus owner = root.status();
+      const std::uint32_t uid = ::geteuid() == 0 ? owner.uid : ::geteuid();
+      if (group || uid != ::geteuid()) dir->set_owner(uid, group.value_or(owner.gid));
+      const std::unique_ptr<File> file = dir->create(names::kSettings, settings.mode, IfExists::kFail);
+      if (group || uid != ::geteuid()) file->set_owner(uid, group.value_or(owner.gid));
+      file->write_at(as_bytes(format_settings(settings)), 0);
+      file->sync();
+      const QueueDir with_messages(queues->open_dir(aside), settings);
+      dir->sync();
+    }
+    if (queues->rename_new(aside, *queues, directory)) {
+      queues->sync();
+      return Created::kNew;
+    }
+    remove_tree(*queues, aside);  // somebody was faster
+  }
+  const std::unique_ptr<Dir> dir = queues->open_dir(directory);
+  const auto text = dir ? read_file(*dir, names::kSettings, kSettingsBytes) : std::nullopt;
+  if (text && parse_settings(*text, dir->path()) == settings) return Created::kSameExists;
+  throw Error(ErrorCode::kCannotCreate, "create", name, "it exists with different settings");
+}
+
+Queue Root::open_queue(std::string_view name, const OpenOptions& options) {
+  return Queue(impl_->open_queue(name, options));
+}
+
+bool Root::has_queue(std::string_view name) {
+  if (names::refuse_queue_name(name)) return false;
+  const std::unique_ptr<Dir> queues = impl_->queues();
+  const auto dir = queues ? queues->open_dir(names::queue_directory(name)) : nullptr;
+  return dir && dir->status(names::kSettings).has_value();
+}
+
+std::vector<std::string> Root::queues() {
+  std::vector<std::string> found;
+  if (const std::unique_ptr<Dir> queues = impl_->queues()) {
+    queues->list([&](std::string_view directory) {
+      if (auto name = names::queue_of_directory(directory)) found.push_back(std::move(*name));
+      return true;
+    });
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void Root::remove_queue(std::string_view name, Force force) {
+  require_queue_name(name);
+  FileStatus status;
+  {
+    OpenOptions options;
+    options.one_shot = true;
+    options.background = false;
+    const std::shared_ptr<QueueImpl> queue = impl_->open_queue(name, options);
+    if (force == Force::kNo) {
+      const QueueStats stats = queue->stats();
+      std::int64_t messages = 0;
+      for (const StateCount& count : stats.states) messages += count.messages;
+      if (messages > 0) {
+        throw Error(ErrorCode::kTryAgain, "remove", name,
+                    "it holds " + std::to_string(messages) + " messages");
+      }
+      std::size_t alive = 0;
+      for (const Consumer& one : queue->consumers()) alive += one.alive ? 1 : 0;
+      if (alive > 1) {
+        throw Error(ErrorCode::kTryAgain, "remove", name, "other processes have it open");
+      }
+    }
+    status = queue->dir().dir().status();
+  }
+  const std::unique_ptr<Dir> queues = impl_->queues();
+  const std::string aside = ".removed-" + hex16(random_bits());
+  queues->rename_over(names::queue_directory(name), *queues, aside);
+  queues->sync();
+  remove_tree(*queues, aside);
+  Doorbell::remove(status);
+}
+
+FixResult Root::move(Queue& from, std::span<const MessageId> ids, Queue& to) {
+  return impl_->move(*from.impl_, ids, *to.impl_);
+}
+
+FixResult Root::copy(Queue& from, std::span<const MessageId> ids, Queue& to) {
+  return impl_->copy(*from.impl_, ids, *to.impl_);
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,45 @@
+#pragma once
+// A root's directory and what all its queues share.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/clock.h"
+#include "core/file_system.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq {
+
+class RootImpl {
+ public:
+  RootImpl(std::shared_ptr<Dir> dir, std::shared_ptr<Clock> clock)
+      : dir_(std::move(dir)), clock_(std::move(clock)) {}
+
+  Dir& dir() { return *dir_; }
+  const std::shared_ptr<Dir>& shared_dir() { return dir_; }
+  const std::shared_ptr<Clock>& clock() { return clock_; }  // null: the system's
+  std::unique_ptr<Dir> queues();                            // nullptr before the first queue
+  std::shared_ptr<QueueImpl> open_queue(std::string_view name, OpenOptions options);
+
+  // multi_queue.cc
+  FixResult move(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
+  FixResult copy(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
+  // Finishes moves whose process died; nothing to do costs one look at a directory.
+  void roll_forward();
+
+ private:
+  class Intent;
+  void move_slice(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to,
+                  FixResult& result);
+
+  std::shared_ptr<Dir> dir_;
+  std::shared_ptr<Clock> clock_;
+};
+
+// Sends a copy of each to `to`, under the same ids, durable on return. Ids whose bytes could not be
+// read are left out of the result.
+std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId> ids,
+                                     QueueImpl& to);
+
+}  // namespace spoolmq

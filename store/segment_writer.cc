@@ -1,0 +1,150 @@
+#include "store/segment_writer.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::uint64_t kFirstChunkBytes = 64 << 10;
+constexpr std::uint64_t kLargestChunkBytes = 8 << 20;
+constexpr std::uint64_t kSealAtBytes = 16 << 20;
+
+}  // namespace
+
+NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation)
+    : shard_(&dir.shard(shard)), file_(shard_->create_unnamed(dir.mode())) {
+  if (!file_) {
+    static std::atomic<std::uint64_t> serial{0};
+    temporary_ = names::temporary(incarnation, ++serial);
+    file_ = shard_->create(temporary_, dir.mode(), IfExists::kFail);
+  }
+  dir.own(*file_);
+}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : shard_(other.shard_),
+      file_(std::move(other.file_)),
+      temporary_(std::exchange(other.temporary_, {})) {}
+
+NewFile::~NewFile() {
+  if (temporary_.empty()) return;
+  try {
+    shard_->unlink(temporary_);
+  } catch (const Error& error) {
+    log::warn("temporary file left behind", {{"name", temporary_}, {"why", error.why()}});
+  }
+}
+
+bool NewFile::link(const std::string& name) {
+  if (temporary_.empty()) return shard_->link_unnamed(*file_, name);
+  if (!shard_->rename_new(temporary_, *shard_, name)) return false;
+  temporary_.clear();
+  return true;
+}
+
+bool SegmentWriter::is_full() const { return end_ >= kSealAtBytes; }
+
+std::vector<Location> SegmentWriter::encode_group(std::span<const Record> group, std::uint64_t at) {
+  const std::size_t header_at = buffer_.size();
+  buffer_.resize(header_at + record::kGroupHeaderBytes);
+  std::vector<Location> places;
+  places.reserve(group.size());
+  const std::uint64_t base = at - header_at;
+  for (const Record& one : group) {
+    const std::uint64_t offset = base + buffer_.size();
+    record::encode(*one.message, one.flags, id_, offset, buffer_);
+    places.push_back({id_, names::SpoolKind::kBinary, offset, base + buffer_.size() - offset});
+  }
+  const record::GroupHeader header{group_number_ + 1, static_cast<std::uint32_t>(group.size()),
+                                   buffer_.size() - header_at - record::kGroupHeaderBytes};
+  record::encode_group_header(header, id_, at,
+                              std::span(buffer_).subspan(header_at, record::kGroupHeaderBytes));
+  return places;
+}
+
+std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durability durability) {
+  SPOOLMQ_CHECK(!file_ && !group.empty());
+  id_ = ids_.next();
+  group_number_ = 0;
+  buffer_.assign(record::kFileHeaderBytes, std::byte{0});
+  record::encode_file_header(
+      {id_, handles_.incarnation(), clock_.wall_ms(), record::FileUse::kSegment}, buffer_);
+  std::vector<Location> places = encode_group(group, record::kFileHeaderBytes);
+  NewFile made(dir_, id_.shard(), handles_.incarnation());
+  made.file().write_at(buffer_, 0);
+  const std::uint64_t end = buffer_.size();
+  const std::uint64_t allocated = std::max(kFirstChunkBytes, end);
+  if (allocated > end && !made.file().allocate(end, allocated - end)) {
+    made.file().truncate(allocated);
+  }
+  if (durability == Durability::kSync) made.file().sync_data();
+  handles_.publish_segment(id_, record::kFileHeaderBytes, record::kFileHeaderBytes);
+  if (!made.link(names::spool_file(id_, names::SpoolKind::kBinary))) {
+    throw Error(ErrorCode::kIo, "create", id_.text(), "a file of this name exists");
+  }
+  if (durability == Durability::kSync) made.shard().sync();
+  name_is_durable_ = durability == Durability::kSync;
+  file_ = made.release();
+  end_ = end;
+  allocated_ = allocated;
+  chunk_ = kFirstChunkBytes;
+  group_number_ = 1;
+  last_append_boot_ms_ = clock_.boot_ms();
+  handles_.publish_durable_end(end_);
+  return places;
+}
+
+void SegmentWriter::reserve_up_to(std::uint64_t end) {
+  if (end <= allocated_) return;
+  chunk_ = std::min(std::max(chunk_ * 2, kFirstChunkBytes), kLargestChunkBytes);
+  const std::uint64_t to = std::max(end, std::min(allocated_ + chunk_, std::max(end, kSealAtBytes)));
+  // fallocate with its size: a later fdatasync then writes no metadata.
+  if (!file_->allocate(allocated_, to - allocated_)) file_->truncate(to);
+  allocated_ = to;
+}
+
+std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durability durability) {
+  SPOOLMQ_CHECK(file_ && !group.empty());
+  try {
+    buffer_.clear();
+    std::vector<Location> places = encode_group(group, end_);
+    const std::uint64_t end = end_ + buffer_.size();
+    reserve_up_to(end);
+    file_->write_at(buffer_, end_);
+    if (durability == Durability::kSync) {
+      file_->sync_data();
+      if (!name_is_durable_) dir_.shard(id_.shard()).sync();
+      name_is_durable_ = true;
+    }
+    end_ = end;
+    ++group_number_;
+    last_append_boot_ms_ = clock_.boot_ms();
+    handles_.publish_durable_end(end_);
+    return places;
+  } catch (...) {
+    give_up();
+    throw;
+  }
+}
+
+void SegmentWriter::finish() {
+  if (!file_) return;
+  file_->truncate(end_);
+  file_.reset();
+}
+
+void SegmentWriter::give_up() noexcept {
+  try {
+    finish();
+  } catch (const Error& error) {
+    log::warn("spool file left untrimmed", {{"file", id_.text()}, {"why", error.why()}});
+  }
+  file_.reset();
+}
+
+}  // namespace spoolmq

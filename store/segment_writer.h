@@ -1,0 +1,85 @@
+#pragma once
+// Writes one handle's binary spool files (FORMAT.md section 4).
+//   start : a new file: unnamed → header and first group → fdatasync → name into the handle record →
+//           linkat → fsync of the directory. Then the caller may say "sent".
+//   append: pwrite of one group at the tail → fdatasync → durable_end into the handle record.
+// After an error the file is given up at its last durable group and never written or synced again.
+// Not thread-safe: the group-commit leader calls it.
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/file_system.h"
+#include "core/id_source.h"
+#include "core/record_codec.h"
+#include "store/handle_table.h"
+#include "store/index.h"
+#include "store/queue_dir.h"
+
+namespace spoolmq {
+
+class SegmentWriter {
+ public:
+  SegmentWriter(QueueDir& dir, HandleTable& handles, IdSource& ids, const Clock& clock)
+      : dir_(dir), handles_(handles), ids_(ids), clock_(clock) {}
+
+  struct Record {
+    const Message* message = nullptr;
+    std::uint16_t flags = 0;
+  };
+
+  [[nodiscard]] bool is_open() const { return file_ != nullptr; }
+  [[nodiscard]] bool is_full() const;  // reached its length: to be sealed
+  [[nodiscard]] const MessageId& id() const { return id_; }
+  [[nodiscard]] std::uint64_t end() const { return end_; }
+  [[nodiscard]] std::int64_t last_append_boot_ms() const { return last_append_boot_ms_; }
+
+  // On return every record survives a power cut (kSync) or kill -9 (kOs).
+  std::vector<Location> start(std::span<const Record> group, Durability durability);
+  std::vector<Location> append(std::span<const Record> group, Durability durability);
+  // Cuts the file to its length; the caller marks it sealed in the index. Its rows must be there.
+  void finish();
+
+ private:
+  std::vector<Location> encode_group(std::span<const Record> group, std::uint64_t at);
+  void reserve_up_to(std::uint64_t end);
+  void give_up() noexcept;
+
+  QueueDir& dir_;
+  HandleTable& handles_;
+  IdSource& ids_;
+  const Clock& clock_;
+  std::unique_ptr<File> file_;
+  MessageId id_;
+  bool name_is_durable_ = false;  // false: only messages of durability os so far
+  std::uint64_t end_ = 0;        // the next group goes here
+  std::uint64_t allocated_ = 0;  // the file's size, zeros behind end_
+  std::uint64_t chunk_ = 0;      // how much the last allocation added
+  std::uint32_t group_number_ = 0;
+  std::int64_t last_append_boot_ms_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+// Names an unnamed (or temporary) file in its shard; false if the name is taken.
+class NewFile {
+ public:
+  // Falls back to a temporary name that carries the incarnation where O_TMPFILE is not supported.
+  NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation);
+  ~NewFile();
+  NewFile(NewFile&&) noexcept;
+  NewFile& operator=(NewFile&&) = delete;
+  File& file() { return *file_; }
+  Dir& shard() { return *shard_; }
+  [[nodiscard]] bool link(const std::string& name);
+  std::unique_ptr<File> release() { return std::move(file_); }
+
+ private:
+  Dir* shard_;
+  std::unique_ptr<File> file_;
+  std::string temporary_;  // empty: unnamed
+};
+
+}  // namespace spoolmq

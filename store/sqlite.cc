@@ -1,0 +1,201 @@
+#include "store/sqlite.h"
+
+#include <cstring>
+#include <utility>
+
+namespace spoolmq {
+namespace {
+
+ErrorCode code_of(int extended) {
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return ErrorCode::kTryAgain;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+      return ErrorCode::kPermission;
+    case SQLITE_NOMEM:
+      return ErrorCode::kOsResource;
+    case SQLITE_MISUSE:
+      return ErrorCode::kInternal;
+    default:
+      return ErrorCode::kIo;
+  }
+}
+
+[[noreturn]] void fail(sqlite3* db, int code, std::string_view operation,
+                       const std::string& subject) {
+  const int extended = db != nullptr ? sqlite3_extended_errcode(db) : code;
+  const char* why = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  throw SqliteError(extended != SQLITE_OK ? extended : code, operation, subject, why);
+}
+
+}  // namespace
+
+SqliteError::SqliteError(int extended_code, std::string_view operation, std::string_view subject,
+                         std::string_view why)
+    : Error(code_of(extended_code), operation, subject, why), extended_code_(extended_code) {}
+
+bool SqliteError::index_is_doubtful() const {
+  switch (extended_code_ & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:  // a table or column is missing: not our schema
+    case SQLITE_CONSTRAINT:
+    case SQLITE_CANTOPEN:
+    case SQLITE_FORMAT:
+    case SQLITE_MISMATCH:
+      return true;
+    case SQLITE_IOERR:
+      // A read or write refused for want of memory or space says nothing about what is there.
+      return extended_code_ != SQLITE_IOERR_NOMEM;
+    default:
+      return false;
+  }
+}
+
+Db::Db(const std::string& path, const char* vfs) : path_(path) {
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                    SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+  const int code = sqlite3_open_v2(path.c_str(), &db_, flags, vfs);
+  if (code != SQLITE_OK) {
+    sqlite3* const failed = std::exchange(db_, nullptr);
+    const SqliteError error(code, "open the index", path, sqlite3_errstr(code));
+    sqlite3_close_v2(failed);
+    throw error;
+  }
+}
+
+Db::Db(Db&& other) noexcept : db_(std::exchange(other.db_, nullptr)), path_(std::move(other.path_)) {}
+
+Db& Db::operator=(Db&& other) noexcept {
+  std::swap(db_, other.db_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+Db::~Db() { sqlite3_close_v2(db_); }
+
+void Db::execute(const char* sql) {
+  const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(db_, code, "use the index", path_);
+}
+
+Stmt Db::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) fail(db_, code, "use the index", path_);
+  return {statement, &path_};
+}
+
+bool Db::has_moved() {
+  int moved = 0;
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return code == SQLITE_OK && moved != 0;
+}
+
+sqlite3_file* Db::log_file() {
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK) {
+    return nullptr;
+  }
+  return file != nullptr && file->pMethods != nullptr ? file : nullptr;
+}
+
+bool Db::checkpoint(int mode, int* log_frames, int* moved_frames) {
+  int in_log = -1;
+  int moved = -1;
+  const int code = sqlite3_wal_checkpoint_v2(db_, "main", mode, &in_log, &moved);
+  if (log_frames != nullptr) *log_frames = in_log;
+  if (moved_frames != nullptr) *moved_frames = moved;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return false;
+  if (code != SQLITE_OK) fail(db_, code, "checkpoint the index", path_);
+  return in_log == moved;
+}
+
+Stmt::Stmt(Stmt&& other) noexcept
+    : stmt_(std::exchange(other.stmt_, nullptr)), subject_(other.subject_) {}
+
+Stmt& Stmt::operator=(Stmt&& other) noexcept {
+  std::swap(stmt_, other.stmt_);
+  std::swap(subject_, other.subject_);
+  return *this;
+}
+
+Stmt::~Stmt() { sqlite3_finalize(stmt_); }
+
+Stmt& Stmt::bind(int at, std::int64_t value) {
+  sqlite3_bind_int64(stmt_, at, value);
+  return *this;
+}
+
+Stmt& Stmt::bind(int at, std::string_view text) {
+  sqlite3_bind_text64(stmt_, at, text.data() != nullptr ? text.data() : "", text.size(),
+                      SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Stmt& Stmt::bind(int at, const MessageId& id) {
+  sqlite3_bind_blob(stmt_, at, id.bytes().data(), static_cast<int>(MessageId::kBytes),
+                    SQLITE_STATIC);
+  return *this;
+}
+
+Stmt& Stmt::bind_null(int at) {
+  sqlite3_bind_null(stmt_, at);
+  return *this;
+}
+
+Stmt& Stmt::bind_text_or_null(int at, std::string_view text) {
+  return text.empty() ? bind_null(at) : bind(at, text);
+}
+
+Stmt& Stmt::bind_or_null(int at, std::int64_t value) {
+  return value == 0 ? bind_null(at) : bind(at, value);
+}
+
+bool Stmt::step() {
+  const int code = sqlite3_step(stmt_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  sqlite3* const db = sqlite3_db_handle(stmt_);
+  const SqliteError error(sqlite3_extended_errcode(db), "use the index", *subject_,
+                          sqlite3_errmsg(db));
+  sqlite3_reset(stmt_);
+  throw error;
+}
+
+void Stmt::run() {
+  while (step()) {
+  }
+  reset();
+}
+
+void Stmt::reset() {
+  if (stmt_ != nullptr) sqlite3_reset(stmt_);
+}
+
+std::int64_t Stmt::integer(int column) const { return sqlite3_column_int64(stmt_, column); }
+
+std::string Stmt::text(int column) const {
+  const unsigned char* bytes = sqlite3_column_text(stmt_, column);
+  if (bytes == nullptr) return {};
+  return std::string(static_cast<const char*>(static_cast<const void*>(bytes)),
+                     static_cast<std::size_t>(sqlite3_column_bytes(stmt_, column)));
+}
+
+MessageId Stmt::id(int column) const {
+  std::array<std::uint8_t, MessageId::kBytes> bytes{};
+  const void* blob = sqlite3_column_blob(stmt_, column);
+  if (blob != nullptr && sqlite3_column_bytes(stmt_, column) == static_cast<int>(bytes.size())) {
+    std::memcpy(bytes.data(), blob, bytes.size());
+  }
+  return MessageId(bytes);
+}
+
+bool Stmt::is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
+
+}  // namespace spoolmq

@@ -1,0 +1,113 @@
+#pragma once
+// RAII around SQLite: a connection, a prepared statement, nothing more. Only these two types call
+// sqlite3_* on the index; every failure is a SqliteError, which says whether the index itself is to
+// be doubted. Not thread-safe: the owner of byte 0's in-process mutex uses them.
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "spoolmq/error.h"
+#include "spoolmq/id.h"
+
+namespace spoolmq {
+
+class SqliteError : public Error {
+ public:
+  SqliteError(int extended_code, std::string_view operation, std::string_view subject,
+              std::string_view why);
+  [[nodiscard]] int extended_code() const { return extended_code_; }
+  // The database cannot be believed any more (damaged, replaced, or a sync of it failed):
+  // the answer is a new generation, not a retry.
+  [[nodiscard]] bool index_is_doubtful() const;
+
+ private:
+  int extended_code_;
+};
+
+class Stmt;
+
+class Db {
+ public:
+  Db() = default;
+  // Opens (creates) the database file `path` through the VFS `vfs`.
+  Db(const std::string& path, const char* vfs);
+  Db(Db&& other) noexcept;
+  Db& operator=(Db&& other) noexcept;
+  ~Db();
+
+  [[nodiscard]] bool is_open() const { return db_ != nullptr; }
+  void execute(const char* sql);  // no parameters; several statements may stand in it
+  Stmt prepare(std::string_view sql);
+  [[nodiscard]] std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(db_); }
+  [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(db_); }
+  [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  // True if the file was unlinked or renamed under us (SQLITE_FCNTL_HAS_MOVED).
+  bool has_moved();
+  // Bytes of the write-ahead log, counted in frames that a checkpoint has not moved yet.
+  // SQLite's own handle of the log (SQLITE_FCNTL_JOURNAL_POINTER); null before its first use.
+  sqlite3_file* log_file();
+  // PASSIVE or TRUNCATE checkpoint; false if a reader kept it from finishing.
+  bool checkpoint(int mode, int* log_frames = nullptr, int* moved_frames = nullptr);
+  sqlite3* raw() { return db_; }
+  // Leaves the connection alone for good (a forked child's copy).
+  void abandon() { db_ = nullptr; }
+
+ private:
+  sqlite3* db_ = nullptr;
+  std::string path_;
+};
+
+// Bind in order with `<<`-free calls; columns by number. reset() is implied by run() and rows().
+class Stmt {
+ public:
+  Stmt() = default;
+  Stmt(sqlite3_stmt* statement, const std::string* subject) : stmt_(statement), subject_(subject) {}
+  Stmt(Stmt&& other) noexcept;
+  Stmt& operator=(Stmt&& other) noexcept;
+  ~Stmt();
+
+  // Parameters are numbered from 1.
+  Stmt& bind(int at, std::int64_t value);
+  Stmt& bind_u64(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
+  Stmt& bind(int at, std::string_view text);  // must outlive the step
+  Stmt& bind(int at, const MessageId& id);    // a blob of 16 bytes; must outlive the step
+  Stmt& bind_null(int at);
+  Stmt& bind_text_or_null(int at, std::string_view text);
+  Stmt& bind_or_null(int at, std::int64_t value);  // 0: NULL
+
+  bool step();  // true: a row is there
+  void run();   // steps to the end and resets
+  void reset();
+
+  [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] std::uint64_t u64(int column) const {
+    return static_cast<std::uint64_t>(integer(column));
+  }
+  [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] MessageId id(int column) const;
+  [[nodiscard]] bool is_null(int column) const;
+  void abandon() { stmt_ = nullptr; }
+
+ private:
+  sqlite3_stmt* stmt_ = nullptr;
+  const std::string* subject_ = nullptr;
+};
+
+// Resets a statement at the end of a scope, so that no read stays open.
+class StmtScope {
+ public:
+  explicit StmtScope(Stmt& statement) : statement_(statement) {}
+  ~StmtScope() { statement_.reset(); }
+  StmtScope(const StmtScope&) = delete;
+  StmtScope& operator=(const StmtScope&) = delete;
+
+ private:
+  Stmt& statement_;
+};
+
+}  // namespace spoolmq

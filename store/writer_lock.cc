@@ -1,0 +1,156 @@
+#include "store/writer_lock.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "core/bytes.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr char kMagic[] = "SPQLOCK1";
+using Clk = std::chrono::steady_clock;
+
+layout::LockHeader decode(std::span<const std::byte> bytes) {
+  layout::LockHeader header;
+  if (std::memcmp(bytes.data(), kMagic, 8) != 0) return header;
+  header.generation = load_le<std::uint64_t>(bytes, 8);
+  header.transaction = load_le<std::uint64_t>(bytes, 16);
+  header.slots = std::min(load_le<std::uint32_t>(bytes, 24), layout::kMaxSlots);
+  header.flags = load_le<std::uint32_t>(bytes, 28);
+  header.settings_version = load_le<std::uint64_t>(bytes, 32);
+  return header;
+}
+
+}  // namespace
+
+namespace layout {
+std::string_view purpose_name(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kNone: return "nothing";
+    case Purpose::kOpen: return "opening";
+    case Purpose::kClose: return "closing";
+    case Purpose::kSend: return "sending";
+    case Purpose::kReceive: return "receiving";
+    case Purpose::kAcknowledge: return "acknowledging";
+    case Purpose::kLook: return "looking";
+    case Purpose::kFix: return "fixing";
+    case Purpose::kMaintain: return "maintaining";
+    case Purpose::kRecover: return "recovering";
+    case Purpose::kRebuild: return "rebuilding the index";
+  }
+  return "something unknown";
+}
+}  // namespace layout
+
+WriterLock::WriterLock(std::unique_ptr<File> file, const Clock& clock, std::string subject,
+                       std::chrono::milliseconds longest_wait)
+    : file_(std::move(file)),
+      clock_(clock),
+      subject_(std::move(subject)),
+      longest_wait_(longest_wait) {}
+
+WriterLock::Hold::Hold(WriterLock& lock, std::unique_lock<std::timed_mutex> in_process)
+    : lock_(&lock), in_process_(std::move(in_process)) {}
+
+WriterLock::Hold::Hold(Hold&& other) noexcept
+    : lock_(std::exchange(other.lock_, nullptr)),
+      in_process_(std::move(other.in_process_)),
+      header_(other.header_) {}
+
+WriterLock::Hold::~Hold() {
+  if (lock_ != nullptr) lock_->file_->unlock(layout::kByteIndexWriter, 1);
+}
+
+void WriterLock::Hold::write_header(const layout::LockHeader& header) {
+  std::byte bytes[40] = {};
+  std::memcpy(bytes, kMagic, 8);
+  store_le(bytes, 8, header.generation);
+  store_le(bytes, 16, header.transaction);
+  store_le(bytes, 24, header.slots);
+  store_le(bytes, 28, header.flags);
+  store_le(bytes, 32, header.settings_version);
+  lock_->file_->write_at(bytes, 0);
+  header_ = header;
+}
+
+WriterLock::Hold WriterLock::take(layout::Purpose purpose) {
+  if (std::optional<Hold> hold = try_take(purpose, longest_wait_)) return std::move(*hold);
+  throw Error(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
+}
+
+std::optional<WriterLock::Hold> WriterLock::try_take(layout::Purpose purpose,
+                                                     std::chrono::milliseconds wait) {
+  const Clk::time_point deadline = Clk::now() + wait;
+  std::unique_lock<std::timed_mutex> in_process(in_process_, std::defer_lock);
+  if (wait.count() == 0 ? !in_process.try_lock() : !in_process.try_lock_until(deadline)) {
+    return std::nullopt;
+  }
+  if (!file_) {
+    throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clk::now());
+  if (!lock_file(std::max(left, std::chrono::milliseconds{0}))) return std::nullopt;
+  Hold hold(*this, std::move(in_process));
+  write_holder(purpose);
+  hold.header_ = peek();
+  return hold;
+}
+
+bool WriterLock::lock_file(std::chrono::milliseconds wait) {
+  const Clk::time_point deadline = Clk::now() + wait;
+  std::chrono::microseconds pause{20};
+  while (!file_->try_lock(layout::kByteIndexWriter, 1, LockKind::kExclusive)) {
+    if (Clk::now() >= deadline) return false;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, std::chrono::microseconds{2000});
+  }
+  return true;
+}
+
+void WriterLock::write_holder(layout::Purpose purpose) {
+  std::byte bytes[24];
+  store_le(bytes, 0, static_cast<std::uint32_t>(getpid()));
+  store_le(bytes, 4, static_cast<std::uint32_t>(purpose));
+  store_le(bytes, 8, clock_.boot_ms());
+  store_le(bytes, 16, incarnation_);
+  file_->write_at(bytes, 40);
+}
+
+layout::LockHeader WriterLock::peek() {
+  std::byte bytes[40] = {};
+  if (file_->read_at(bytes, 0) < sizeof bytes) return {};
+  return decode(bytes);
+}
+
+std::string WriterLock::holder_text() {
+  std::byte bytes[layout::kLockHeaderBytes] = {};
+  file_->read_at(bytes, 0);
+  const auto pid = load_le<std::uint32_t>(bytes, 40);
+  const auto purpose = static_cast<layout::Purpose>(load_le<std::uint32_t>(bytes, 44));
+  const std::int64_t held_ms = clock_.boot_ms() - load_le<std::int64_t>(bytes, 48);
+  return "held by process " + std::to_string(pid) + " (" +
+         std::string(layout::purpose_name(purpose)) + ") for " + std::to_string(held_ms) + " ms";
+}
+
+bool WriterLock::try_byte(std::uint64_t byte) {
+  return file_ && file_->try_lock(byte, 1, LockKind::kExclusive);
+}
+
+void WriterLock::release_byte(std::uint64_t byte) {
+  if (file_) file_->unlock(byte, 1);
+}
+
+void WriterLock::abandon_after_fork() {
+  // The parent's lock lives in this open file description: close our copy, run no destructor.
+  if (File* file = file_.release(); file != nullptr && file->descriptor() >= 0) {
+    ::close(file->descriptor());
+  }
+}
+
+}  // namespace spoolmq

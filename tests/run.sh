@@ -1,0 +1,43 @@
+#!/bin/bash
+# Installs what is missing, then runs the tests; see tests/README.md.
+#
+#   tests/run.sh          unit tests under both sanitizer presets, then every test of `release`
+#   tests/run.sh --all    every test under both, too
+#
+# Stops at the first preset with a failure, so the last lines are always the summary that decides.
+set -euo pipefail
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=samples/prepare.sh
+. "$source_dir/samples/prepare.sh"
+
+# ThreadSanitizer of g++ 12 cannot start where addresses are shuffled by more than 28 bits, nor can
+# the build then, which asks the test binaries for their tests. Start over with fixed addresses.
+shuffled_bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null) || shuffled_bits=28
+if ((shuffled_bits > 28)) && [[ -z ${SPOOLMQ_TEST_FIXED_ADDRESSES:-} ]]; then
+  SPOOLMQ_TEST_FIXED_ADDRESSES=1 exec setarch "$(uname -m)" -R "$BASH" "$0" "$@"
+fi
+
+# run_preset PRESET [ctest option…]: builds everything, then tests.
+run_preset() {
+  local preset=$1
+  shift
+  say "== $preset"
+  build_preset "$source_dir" "$preset"
+  (cd "$source_dir" && ctest --preset "$preset" -j2 --no-tests=error "$@")
+}
+
+selection=(-L unit)
+case ${1:-} in
+  '') ;;
+  --all) selection=() ;;
+  *) say "usage: tests/run.sh [--all]"; exit 64 ;;
+esac
+
+install_packages "$source_dir" build test
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+for preset in asan tsan; do
+  run_preset "$preset" "${selection[@]}"
+done
+run_preset release

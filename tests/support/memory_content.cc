@@ -1,0 +1,166 @@
+#include "tests/support/memory_content.h"
+
+#include <algorithm>
+#include <set>
+
+namespace spoolmq::test {
+namespace {
+
+std::ptrdiff_t at(std::uint64_t offset) { return static_cast<std::ptrdiff_t>(offset); }
+
+bool coin(std::mt19937_64& random) { return (random() & 1) != 0; }
+
+}  // namespace
+
+std::uint64_t Content::sectors_allocated() const {
+  const auto blocks = std::count(allocated_.begin(), allocated_.end(), true);
+  return static_cast<std::uint64_t>(blocks) * (kBlockBytes / kSectorBytes);
+}
+
+std::size_t Content::read(std::span<std::byte> into, std::uint64_t offset) const {
+  if (offset >= now_.size()) return 0;
+  const std::size_t length = std::min<std::size_t>(into.size(), now_.size() - offset);
+  std::copy_n(now_.begin() + at(offset), length, into.begin());
+  return length;
+}
+
+void Content::write(std::span<const std::byte> from, std::uint64_t offset) {
+  if (from.empty()) return;
+  if (offset + from.size() > now_.size()) now_.resize(offset + from.size());
+  std::copy(from.begin(), from.end(), now_.begin() + at(offset));
+  mark_allocated(offset, offset + from.size());
+  pending_.push_back({offset, from.size(), {from.begin(), from.end()}});
+}
+
+void Content::resize(std::uint64_t size) {
+  // What is cut off reads as zeros if the file grows again.
+  if (size < now_.size()) pending_.push_back({size, now_.size() - size, {}});
+  now_.resize(size);
+  allocated_.resize(std::min(allocated_.size(), (size + kBlockBytes - 1) / kBlockBytes));
+}
+
+void Content::allocate(std::uint64_t offset, std::uint64_t length) {
+  if (offset + length > now_.size()) now_.resize(offset + length);
+  mark_allocated(offset, offset + length);
+}
+
+void Content::punch(std::uint64_t offset, std::uint64_t length) {
+  const std::uint64_t end = std::min<std::uint64_t>(offset + length, now_.size());
+  if (offset >= end) return;
+  std::fill(now_.begin() + at(offset), now_.begin() + at(end), std::byte{0});
+  pending_.push_back({offset, end - offset, {}});
+  // The last block of the file is freed whole: nothing of it lies behind the range.
+  const std::uint64_t last =
+      end == now_.size() ? (end + kBlockBytes - 1) / kBlockBytes : end / kBlockBytes;
+  for (std::uint64_t block = (offset + kBlockBytes - 1) / kBlockBytes;
+       block < last && block < allocated_.size(); ++block) {
+    allocated_[block] = false;
+  }
+}
+
+void Content::sync() {
+  if (now_.size() > durable_.size()) durable_.resize(now_.size());
+  for (const Change& change : pending_) {
+    apply(change, change.offset, change.offset + change.length, durable_);
+  }
+  durable_.resize(now_.size());
+  pending_.clear();
+}
+
+void Content::fail_sync() {
+  std::move(pending_.begin(), pending_.end(), std::back_inserter(doubtful_));
+  pending_.clear();
+}
+
+Content Content::after_power_cut(Bytes bytes, std::mt19937_64& random) const {
+  Content after;
+  switch (bytes) {
+    case Bytes::kLost:
+      after.now_ = durable_;
+      break;
+    case Bytes::kKept:
+      after.now_ = now_;
+      break;
+    case Bytes::kTorn:
+      after.now_ = torn(random);
+      break;
+  }
+  after.durable_ = after.now_;
+  after.allocated_ = allocated_;
+  after.allocated_.resize((after.now_.size() + kBlockBytes - 1) / kBlockBytes);
+  for (std::uint64_t block = 0; block < after.allocated_.size(); ++block) {
+    const std::uint64_t end = std::min<std::uint64_t>((block + 1) * kBlockBytes, after.size());
+    if (std::any_of(after.now_.begin() + at(block * kBlockBytes), after.now_.begin() + at(end),
+                    [](std::byte value) { return value != std::byte{0}; })) {
+      after.allocated_[block] = true;
+    }
+  }
+  return after;
+}
+
+// The part of `change` that lies in [begin, end) of `to`.
+void Content::apply(const Change& change, std::uint64_t begin, std::uint64_t end,
+                    std::vector<std::byte>& to) {
+  begin = std::max(begin, change.offset);
+  end = std::min({end, change.offset + change.length, std::uint64_t{to.size()}});
+  if (begin >= end) return;
+  if (change.bytes.empty()) {
+    std::fill(to.begin() + at(begin), to.begin() + at(end), std::byte{0});
+  } else {
+    std::copy(change.bytes.begin() + at(begin - change.offset),
+              change.bytes.begin() + at(end - change.offset), to.begin() + at(begin));
+  }
+}
+
+// The kernel writes a sector as it is at some moment: with the first so many of its changes, never
+// with a later change but without an earlier one.
+std::vector<std::byte> Content::torn(std::mt19937_64& random) const {
+  std::vector<std::byte> image = durable_;
+  const std::uint64_t size = coin(random) ? durable_.size() : now_.size();
+  image.resize(std::max(durable_.size(), now_.size()));
+
+  std::set<std::uint64_t> pending_sectors;
+  for (const Change& change : pending_) {
+    const std::uint64_t end = std::min<std::uint64_t>(change.offset + change.length, image.size());
+    for (std::uint64_t sector = change.offset / kSectorBytes; sector * kSectorBytes < end;
+         ++sector) {
+      pending_sectors.insert(sector);
+    }
+  }
+  for (const std::uint64_t sector : pending_sectors) {
+    const std::uint64_t begin = sector * kSectorBytes;
+    std::vector<const Change*> touching;
+    for (const Change& change : pending_) {
+      if (change.offset < begin + kSectorBytes && change.offset + change.length > begin) {
+        touching.push_back(&change);
+      }
+    }
+    const std::uint64_t count = random() % (touching.size() + 1);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      apply(*touching[i], begin, begin + kSectorBytes, image);
+    }
+  }
+  // Of what a failed sync left, the present state may have got through.
+  for (const Change& change : doubtful_) {
+    const std::uint64_t end = std::min<std::uint64_t>(change.offset + change.length, now_.size());
+    for (std::uint64_t sector = change.offset / kSectorBytes; sector * kSectorBytes < end;
+         ++sector) {
+      if (coin(random)) continue;
+      const std::uint64_t begin = sector * kSectorBytes;
+      const std::uint64_t stop = std::min<std::uint64_t>(begin + kSectorBytes, now_.size());
+      std::copy(now_.begin() + at(begin), now_.begin() + at(stop), image.begin() + at(begin));
+    }
+  }
+  image.resize(size);
+  return image;
+}
+
+void Content::mark_allocated(std::uint64_t begin, std::uint64_t end) {
+  const std::uint64_t blocks = (end + kBlockBytes - 1) / kBlockBytes;
+  if (allocated_.size() < blocks) allocated_.resize(blocks);
+  for (std::uint64_t block = begin / kBlockBytes; block < blocks; ++block) {
+    allocated_[block] = true;
+  }
+}
+
+}  // namespace spoolmq::test
