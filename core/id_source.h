@@ -23,7 +23,7 @@ class IdSource {
   const std::uint8_t shard_;
   std::mutex mutex_;  // guards what follows
   std::int64_t last_ms_ = 0;
-  std::uint64_t low_ = 0;  // the 66 bits below the time, less the shard: 54 counting bits
+  std::uint64_t low_ = 0;  // 64 counting bits between the time and the shard
 };
 
 // 64 bits from getrandom(2).

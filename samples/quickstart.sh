@@ -13,6 +13,7 @@ source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 step() { printf '\n== %s\n' "$*"; }
 show() { printf '$ %s\n' "$*"; "$@"; }
+show_end() { printf '$ %s | tail -n 3\n' "$*"; "$@" | tail -n 3; }
 
 # documents: up to 200 files of this machine, XML first, one NUL-terminated path each. 256 KiB is
 # plenty for a document that people look at.
@@ -41,9 +42,9 @@ fill_inbox() {
   printf '%d documents, e.g. %s\n' "$count" "$name"
 }
 
-# The command run for each message: body on stdin, facts in the environment, verdict by exit code.
+# The commands run for each message: body on stdin, facts in the environment, verdict by exit code.
 # It may run twice for one message if it is interrupted; the dedupe key makes one result of that.
-write_worker() {
+write_workers() {
   cat >checksum.sh <<'WORKER'
 #!/bin/sh
 set -eu
@@ -52,19 +53,31 @@ printf '%s\n' "${sum%% *}" |
   spoolmq send results -H "name=$SPOOLMQ_H_NAME" --dedupe-key "$SPOOLMQ_ID" >/dev/null
 echo "$SPOOLMQ_ID delivery $SPOOLMQ_DELIVERIES" >>worked.log
 WORKER
-  chmod +x checksum.sh
+  # The same, but with the twentieth message it stays until its consumer has been killed: the result
+  # is sent, the message is not acknowledged.
+  cat >checksum-and-wait.sh <<'WORKER'
+#!/bin/sh
+set -eu
+./checksum.sh
+[ "$(wc -l <worked.log)" -ge 20 ] || exit 0
+while kill -0 "$PPID" 2>/dev/null; do sleep 0.01; done
+WORKER
+  chmod +x checksum.sh checksum-and-wait.sh
 }
 
 lines_in() { wc -l <"$1"; }
 
-# kill_a_consumer: starts one, lets it do a few messages, and kills it with a message in its hands.
+# kill_a_consumer: starts one, and kills it with the twentieth message in its hands.
 kill_a_consumer() {
   local consumer deadline=$((SECONDS + 20))
+  local -a documents=(originals/*)
+  local needed=20
+  ((${#documents[@]} >= needed)) || fail "only ${#documents[@]} documents here: too few to show this"
   : >worked.log
-  printf '$ %s\n' 'spoolmq consume docs -- ./checksum.sh &'
-  spoolmq consume docs -- ./checksum.sh &
+  printf '$ %s\n' 'spoolmq consume docs -- ./checksum-and-wait.sh &'
+  spoolmq consume docs -- ./checksum-and-wait.sh &
   consumer=$!
-  until (($(lines_in worked.log) >= 20)); do
+  until (($(lines_in worked.log) >= needed)); do
     kill -0 "$consumer" 2>/dev/null || fail "the consumer ended by itself"
     ((SECONDS < deadline)) || { kill -KILL "$consumer"; fail "the consumer does not get on"; }
     sleep 0.02
@@ -110,23 +123,23 @@ show spoolmq create results
 step "2. Documents of this machine into the directory inbox, and from there into the queue"
 fill_inbox
 # Import leaves files alone that are younger than 2 s, somebody may still be writing them.
-show spoolmq import docs inbox --quiet-for 0
+show_end spoolmq import docs inbox --quiet-for 0
 show spoolmq stats docs
 show spoolmq list docs --limit 5
 
 step "3. A consumer takes the checksum of each document and is killed on the way"
-write_worker
+write_workers
 kill_a_consumer
 show spoolmq stats docs
 
 step "4. Another one goes on at once: what the dead one held is delivered again"
 show spoolmq consume docs --concurrency "$(nproc)" --until-empty -- ./checksum.sh
 again=$(grep -cv ' delivery 1$' worked.log || true)
-printf 'delivered more than once: %d, because of the kill\n' "$again"
+printf 'delivered more than once: %d, because of the kill; its result counts once (--dedupe-key)\n' "$again"
 show spoolmq stats docs
 
 step "5. Results leave as files, under the names the documents came with"
-show spoolmq export results outbox
+show_end spoolmq export results outbox
 compare
 
 cat <<NEXT
@@ -139,7 +152,7 @@ Try next:
   spoolmq send docs 'hello' -H site=LYS
   spoolmq list docs
   spoolmq peek docs
-  spoolmq receive docs --lease 10s      # prints a receipt; unless: spoolmq ack docs RECEIPT
+  spoolmq receive docs --lease 10s      # prints a receipt, for: spoolmq ack docs RECEIPT
   spoolmq why docs                      # why nothing moves
   spoolmq --json stats docs
   spoolmq --help

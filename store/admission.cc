@@ -7,6 +7,7 @@
 #include "core/names.h"
 #include "core/units.h"
 #include "spoolmq/error.h"
+#include "store/ownership.h"
 
 namespace spoolmq {
 namespace {
@@ -40,7 +41,7 @@ void Admission::check(std::uint64_t bytes) {
 
 bool Admission::release_ballast() noexcept {
   try {
-    const std::unique_ptr<Dir> run = root_->open_dir(names::kRun);
+    const std::unique_ptr<Dir> run = look_shared_dir(*root_, names::kRun);
     return run && run->unlink(names::kBallast);
   } catch (const Error& error) {
     log::warn("ballast not released", {{"why", error.why()}});
@@ -50,10 +51,10 @@ bool Admission::release_ballast() noexcept {
 
 void Admission::keep_ballast() noexcept {
   try {
-    root_->make_dir(names::kRun, 0700);
-    const std::unique_ptr<Dir> run = root_->open_dir(names::kRun);
+    const std::unique_ptr<Dir> run = open_shared_dir(*root_, names::kRun);
     if (!run || run->status(names::kBallast) || root_->space().bytes < 16 * kBallastBytes) return;
-    const std::unique_ptr<File> ballast = run->create(names::kBallast, 0600, IfExists::kOpen);
+    const std::unique_ptr<File> ballast =
+        create_shared_file(*run, names::kBallast, IfExists::kOpen);
     ballast->allocate(0, kBallastBytes);
   } catch (const Error& error) {
     log::info("no ballast", {{"why", error.why()}});

@@ -8,6 +8,7 @@
 #include "core/names.h"
 #include "core/units.h"
 #include "spoolmq/error.h"
+#include "store/ownership.h"
 
 namespace spoolmq {
 namespace {
@@ -45,10 +46,9 @@ void History::tell(const Event& event) noexcept {
 }
 
 void History::append(const std::string& line) {
-  root_->make_dir(names::kHistory, 0700);
-  const std::unique_ptr<Dir> dir = root_->open_dir(names::kHistory);
-  if (!dir) throw Error(ErrorCode::kIo, "open", names::kHistory, "not a directory");
-  std::unique_ptr<File> file = dir->create(file_name(0), 0600, IfExists::kOpen);
+  const std::unique_ptr<Dir> dir = open_shared_dir(*root_, names::kHistory);
+  if (!dir) throw Error(ErrorCode::kPermission, "open", names::kHistory, "not ours to write");
+  std::unique_ptr<File> file = create_shared_file(*dir, file_name(0), IfExists::kOpen);
   // Rotation replaces the file; whoever waited on the old one's lock would write into the past, so
   // a busy history only loses a rotation, never a line.
   const bool alone = file->try_lock(0, 1, LockKind::kExclusive);
@@ -57,7 +57,7 @@ void History::append(const std::string& line) {
     for (int age = kOldFiles - 1; age >= 0; --age) {
       if (dir->status(file_name(age))) dir->rename_over(file_name(age), *dir, file_name(age + 1));
     }
-    file = dir->create(file_name(0), 0600, IfExists::kOpen);
+    file = create_shared_file(*dir, file_name(0), IfExists::kOpen);
     end = file->status().size;
   }
   file->write_at(as_bytes(line), end);
@@ -65,7 +65,7 @@ void History::append(const std::string& line) {
 
 std::vector<std::string> History::of(const MessageId& id) {
   std::vector<std::string> lines;
-  const std::unique_ptr<Dir> dir = root_->open_dir(names::kHistory);
+  const std::unique_ptr<Dir> dir = look_shared_dir(*root_, names::kHistory);
   if (!dir) return lines;
   const std::string wanted = "\"id\":\"" + id.text() + "\"";
   for (int age = kOldFiles; age >= 0; --age) {

@@ -62,6 +62,7 @@ struct Entry {
   std::string dedupe_key;
   Sender from;
   static Entry of(const Message& message, const Location& at, Durability durability);
+  static Entry of_corrupt(const MessageId& id, const Location& at);
 };
 
 struct Row {
@@ -141,6 +142,9 @@ class Index {
   // ---- sending (index_send.cc)
   // False: the id is there already. `at_once` marks a message whose reservation stands.
   bool insert(const Entry& entry, const Now& now, const Settings& settings);
+  // A message of which no more is known than that it is damaged; nothing if the id has a row.
+  void insert_corrupt(const MessageId& id, const Location& at, const Now& now,
+                      const Settings& settings);
   std::int64_t file_rowid(const Location& at, std::uint64_t owner, bool sealed);
   std::optional<FileRow> find_file(const MessageId& file);
   FileRow file_by_rowid(std::int64_t rowid);

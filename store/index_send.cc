@@ -24,6 +24,15 @@ Entry Entry::of(const Message& message, const Location& at, Durability durabilit
   return entry;
 }
 
+Entry Entry::of_corrupt(const MessageId& id, const Location& at) {
+  Entry entry;
+  entry.id = id;
+  entry.at = at;
+  entry.flags = at.kind == names::SpoolKind::kXml ? kRowXml : 0U;
+  entry.sent_at_ms = id.time_ms();
+  return entry;
+}
+
 bool Index::insert(const Entry& entry, const Now& now, const Settings& settings) {
   // A file that has its only message's name needs no row of its own.
   const std::int64_t file = entry.at.file == entry.id ? 0 : file_rowid(entry.at, 0, true);
@@ -68,6 +77,12 @@ bool Index::insert(const Entry& entry, const Now& now, const Settings& settings)
     }
   }
   return true;
+}
+
+void Index::insert_corrupt(const MessageId& id, const Location& at, const Now& now,
+                           const Settings& settings) {
+  if (!insert(Entry::of_corrupt(id, at), now, settings)) return;
+  if (std::optional<Row> row = find(id)) mark_corrupt(*row, "checksum");
 }
 
 std::int64_t Index::file_rowid(const Location& at, std::uint64_t owner, bool sealed) {

@@ -216,16 +216,16 @@ bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
   }
   const bool segment_open = handles_.own().durable_end > record::kFileHeaderBytes;
   if (segment_open) {
-    seal_if_idle();
+    seal_if_idle(kSealIdleMs);
     more = true;
   }
   return more;
 }
 
 // Through the group commit, whose lead owns the segment writer.
-void QueueImpl::seal_if_idle() {
+void QueueImpl::seal_if_idle(std::int64_t idle_ms) {
   AppendJob seal;
-  seal.seal_if_idle_ms = kSealIdleMs;
+  seal.seal_if_idle_ms = idle_ms;
   appends_.run(seal, 1);
 }
 

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "store/ownership.h"
 #include "store/queue_impl.h"
 #include "store/root_impl.h"
 
@@ -36,7 +37,7 @@ class RootImpl::Intent {
       : topics_(topics), name_(std::string(kIntentPrefix) + hex16(random_bits())) {
     nlohmann::ordered_json json{{"act", "move"}, {"from", from}, {"to", to}};
     for (const MessageId& id : ids) json["ids"].push_back(id.text());
-    file_ = topics_.create(name_, 0600, IfExists::kFail);
+    file_ = create_shared_file(topics_, name_, IfExists::kFail);
     SPOOLMQ_CHECK(file_->try_lock(0, 1, LockKind::kExclusive));
     file_->write_at(as_bytes(json.dump()), 0);
     file_->sync();
@@ -117,9 +118,11 @@ FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueI
   if (from.name() == to.name()) {
     throw Error(ErrorCode::kUsage, "move", from.name(), "source and destination are the same queue");
   }
-  dir_->make_dir(names::kTopics, 0700);
-  const std::unique_ptr<Dir> topics = dir_->open_dir(names::kTopics);
-  if (!topics) throw Error(ErrorCode::kIo, "open", std::string(names::kTopics), "not a directory");
+  const std::unique_ptr<Dir> topics = open_shared_dir(*dir_, names::kTopics);
+  if (!topics) {
+    throw Error(ErrorCode::kPermission, "open", dir_->path() + "/" + std::string(names::kTopics),
+                "not ours to write");
+  }
   dir_->sync();
   FixResult result;
   for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
@@ -163,7 +166,7 @@ FixResult RootImpl::copy(QueueImpl& from, std::span<const MessageId> ids, QueueI
 }
 
 void RootImpl::roll_forward() {
-  const std::unique_ptr<Dir> topics = dir_->open_dir(names::kTopics);
+  const std::unique_ptr<Dir> topics = look_shared_dir(*dir_, names::kTopics);
   if (!topics) return;
   std::vector<std::string> found;
   topics->list([&](std::string_view name) {
@@ -171,7 +174,13 @@ void RootImpl::roll_forward() {
     return true;
   });
   for (const std::string& name : found) {
-    const std::unique_ptr<File> file = topics->open(name, Access::kReadWrite);
+    std::unique_ptr<File> file;
+    try {
+      file = topics->open(name, Access::kReadWrite);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kPermission) throw;
+      continue;  // another user's, who will finish it
+    }
     if (!file || !file->try_lock(0, 1, LockKind::kExclusive)) continue;  // its writer lives
     const auto text = read_file(*topics, name, kLongestIntent);
     const auto json = nlohmann::json::parse(text.value_or(""), nullptr, false);

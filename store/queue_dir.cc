@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "spoolmq/error.h"
+#include "store/ownership.h"
 
 namespace spoolmq {
 
@@ -12,17 +13,21 @@ std::uint32_t directory_mode(std::uint32_t mode) {
 
 QueueDir::QueueDir(std::shared_ptr<Dir> dir, const Settings& settings)
     : dir_(std::move(dir)), mode_(settings.mode) {
-  const FileStatus status = dir_->status();
-  const std::uint32_t allowed = directory_mode(mode_);
-  if ((status.mode & 0022 & ~allowed) != 0) {
-    throw Error(ErrorCode::kPermission, "open", dir_->path(),
-                "others can write to this directory, which the queue's mode does not allow");
-  }
-  uid_ = status.uid;
-  gid_ = status.gid;
-  give_away_ = geteuid() == 0 && (uid_ != 0 || gid_ != getegid());
+  owner_ = require_private(*dir_);
+  give_away_ = geteuid() == 0 ? owner_.uid != 0 || owner_.gid != getegid()
+                              : owner_.gid != getegid() && (mode_ & 0060) != 0;
   messages_ = dir_->open_dir(names::kMessages);
   if (!messages_) messages_ = made(names::kMessages);
+  require_private(*messages_);
+}
+
+FileStatus QueueDir::require_private(Dir& dir) const {
+  const FileStatus status = dir.status();
+  if ((status.mode & 0022 & ~directory_mode(mode_)) != 0) {
+    throw Error(ErrorCode::kPermission, "open", dir.path(),
+                "others can write to this directory, which the queue's mode does not allow");
+  }
+  return status;
 }
 
 std::unique_ptr<Dir> QueueDir::made(std::string_view name) {
@@ -38,7 +43,11 @@ std::unique_ptr<Dir> QueueDir::made(std::string_view name) {
 
 Dir* QueueDir::existing_shard(std::uint8_t shard) {
   const std::lock_guard guard(mutex_);
-  if (!shards_[shard]) shards_[shard] = messages_->open_dir(names::shard_directory(shard));
+  if (!shards_[shard]) {
+    std::unique_ptr<Dir> dir = messages_->open_dir(names::shard_directory(shard));
+    if (dir) require_private(*dir);
+    shards_[shard] = std::move(dir);
+  }
   return shards_[shard].get();
 }
 
@@ -57,11 +66,11 @@ Dir& QueueDir::shard(std::uint8_t shard) {
 }
 
 void QueueDir::own(File& file) {
-  if (give_away_) file.set_owner(uid_, gid_);
+  if (give_away_) give_owner(file, owner_);
 }
 
 void QueueDir::own(Dir& dir) {
-  if (give_away_) dir.set_owner(uid_, gid_);
+  if (give_away_) give_owner(dir, owner_);
 }
 
 std::unique_ptr<File> QueueDir::create(Dir& in, std::string_view name, IfExists if_exists) {

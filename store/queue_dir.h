@@ -42,12 +42,13 @@ class QueueDir {
   std::unique_ptr<File> open_or_create(std::string_view name);
 
  private:
+  FileStatus require_private(Dir& dir) const;
+
   std::shared_ptr<Dir> dir_;
   std::unique_ptr<Dir> messages_;
   const std::uint32_t mode_;
-  std::uint32_t uid_ = 0;
-  std::uint32_t gid_ = 0;
-  bool give_away_ = false;  // we run as another user than the queue's owner
+  FileStatus owner_;        // of the queue's directory
+  bool give_away_ = false;  // what we make is not the queue's by itself
   std::mutex mutex_;        // guards shards_
   std::array<std::unique_ptr<Dir>, 256> shards_;
 };

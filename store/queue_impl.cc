@@ -46,6 +46,8 @@ QueueImpl::~QueueImpl() {
     close();
   } catch (const std::exception& error) {
     log::error("queue not closed in order", {{"queue", place_.name}, {"why", error.what()}});
+  } catch (...) {
+    log::error("queue not closed in order", {{"queue", place_.name}});
   }
 }
 
@@ -61,11 +63,8 @@ void QueueImpl::close() {
   background_thread_.request_stop();
   if (background_thread_.joinable()) background_thread_.join();
   if (!handles_.owns_slot()) return;  // never opened
-  if (segment_ && segment_->is_open()) {
-    roll_segment();
-  } else {
-    index_pending(true);
-  }
+  if (segment_) seal_if_idle(0);
+  index_pending(true);
   if (settled_since_maintenance_ > 0) maintain();
   std::optional<WriterLock::Hold> hold = lock_.try_take(layout::Purpose::kClose, options_.lock_wait);
   if (!hold) {
@@ -85,6 +84,7 @@ void QueueImpl::close() {
 void QueueImpl::abandon_after_fork() {
   forked_ = true;
   closed_ = true;
+  if (background_thread_.joinable()) background_thread_.detach();  // it is the parent's
   index_.abandon_after_fork();
   handles_.abandon_after_fork();
   lock_.abandon_after_fork();

@@ -153,7 +153,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     std::vector<Outgoing*> messages;
     Durability durability = Durability::kSync;
     // Set without messages: seals the segment if nothing was appended for so long.
-    std::int64_t seal_if_idle_ms = 0;
+    std::optional<std::int64_t> seal_if_idle_ms = {};
   };
   struct SingleJob {
     std::vector<Outgoing*> messages;
@@ -189,6 +189,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
                                         std::string_view event, const LeaseAct& act);
+  void drop_lost(const MessageId& id);
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);
   Milliseconds until_next_look(std::optional<Milliseconds> left);
@@ -229,7 +230,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void start_background();
   bool work_once(std::int64_t* maintained_boot_ms);
   Milliseconds background_pause();
-  void seal_if_idle();
+  void seal_if_idle(std::int64_t idle_ms);
 
   // ---- fsck (fsck.cc)
   void fsck_index(std::vector<FsckFinding>& findings);

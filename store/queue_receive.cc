@@ -31,8 +31,13 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
   transact(layout::Purpose::kReceive, [&](Session& session) {
     claimed.clear();
-    *paused_now = (session.header.flags & layout::kPausedReceive) != 0;
-    if (*paused_now) return;
+    *paused_now = false;
+    if ((session.header.flags & layout::kPausedReceive) != 0) {
+      const std::optional<Pause> pause = paused();
+      *paused_now = pause && pause->receive;
+      if (*paused_now) return;
+      session.header.flags = 0;  // it was for a time, and that is over
+    }
     harvest(session);
     LeaseRequest request;
     request.max = std::min(options.max, kMostPerClaim);
@@ -65,6 +70,10 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
       continue;
     }
     const Damage damage = std::get<Damage>(loaded[i]);
+    if (damage == Damage::kMissing && (row.flags & kRowOsDurability) != 0) {
+      drop_lost(row.id);
+      continue;
+    }
     if (damage == Damage::kOther || index_lies_about(claimed[i])) {
       log::error("the index names a wrong place", {{"queue", name()}, {"id", row.id.text()}});
       index_doubtful_ = true;
@@ -114,6 +123,17 @@ void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage dam
   });
 }
 
+// Durability os: the power took its bytes, as was agreed.
+void QueueImpl::drop_lost(const MessageId& id) {
+  log::warn("lost with the power, durability os", {{"queue", name()}, {"id", id.text()}});
+  transact(layout::Purpose::kReceive, [&](Session& session) {
+    if (std::optional<Row> row = session.index.find(id); row && row->state == RowState::kLeased) {
+      session.index.remove(*row, session.now);
+    }
+  });
+  history_.tell({"lost", id, "durability os"});
+}
+
 std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   const std::int64_t started = clock_->boot_ms();
@@ -121,8 +141,10 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   struct StopWaiting {
     QueueImpl& queue;
     bool& watching;
+    bool waiting = false;
     ~StopWaiting() {
       if (watching) queue.lock_.release_byte(layout::kByteWatch);
+      if (waiting) queue.handles_.clear_flag(layout::kWaiting);
     }
   } stop_waiting{*this, watching};
   while (true) {
@@ -143,6 +165,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
       return {};
     }
     if (options.cancelled && options.cancelled()) return {};
+    handles_.set_flag(layout::kWaiting);
+    stop_waiting.waiting = true;
     std::optional<Milliseconds> left;
     if (options.wait) left = Milliseconds{options.wait->count() - waited};
     bell_.wait(bell, until_next_look(left));

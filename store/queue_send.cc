@@ -126,6 +126,8 @@ void QueueImpl::check_send_allowed(std::uint64_t bytes) {
                   "sending is paused" + (pause->reason.empty() ? "" : ": " + pause->reason));
     }
   }
+  // Every commit looks whether the log can be checkpointed again.
+  if (log_pinned_) transact(layout::Purpose::kSend, [](Session&) {});
   if (log_pinned_) {
     throw Error(ErrorCode::kTryAgain, "send", name(), "the index's log is pinned by a reader");
   }
@@ -216,6 +218,13 @@ bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settin
           one.result = {*known, true};
           continue;
         }
+      }
+      const auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const auto& other) {
+        return !key.empty() && other.dedupe_key == key;
+      });
+      if (twin != wanted.end()) {
+        one.result = {twin->id, true};
+        continue;
       }
       const std::uint64_t size = weight_of(one.message);
       bytes += size;
@@ -331,8 +340,8 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
   for (const AppendJob* job : jobs) {
     messages.insert(messages.end(), job->messages.begin(), job->messages.end());
     if (job->durability == Durability::kSync) durability = Durability::kSync;
-    if (job->seal_if_idle_ms > 0 && segment_->is_open() &&
-        clock_->boot_ms() - segment_->last_append_boot_ms() >= job->seal_if_idle_ms) {
+    if (job->seal_if_idle_ms && segment_->is_open() &&
+        clock_->boot_ms() - segment_->last_append_boot_ms() >= *job->seal_if_idle_ms) {
       roll_segment();
     }
   }

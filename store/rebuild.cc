@@ -55,6 +55,15 @@ class RowMaker {
     index_.bulk_insert(row);
   }
 
+  void add_corrupt(const MessageId& id, const Location& at, std::int64_t file) {
+    Index::BulkRow row;
+    row.entry = Entry::of_corrupt(id, at);
+    row.file = file;
+    row.state = RowState::kCorrupt;
+    row.reason = "checksum";
+    index_.bulk_insert(row);
+  }
+
  private:
   static void apply(const Verdicts::OfMessage& verdict, Index::BulkRow& row) {
     row.counters = verdict.counters;
@@ -137,6 +146,7 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
       const auto* const good = std::get_if<xml::Decoded>(&decoded);
       if (good == nullptr) {
         log::error("spool file does not verify", {{"file", file_name}});
+        rows.add_corrupt(name.file, {name.file, name.kind, 0, bytes ? bytes->size() : 0}, 0);
         continue;
       }
       const Location at{name.file, name.kind, 0, bytes->size()};
@@ -168,6 +178,11 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
           if (one.message.id != name.file && rowid == 0) rowid = index_.bulk_file(row);
           rows.add(one.message, one.at, one.flags, one.message.id == name.file ? 0 : rowid);
         });
+    for (const auto& [id, where] : scanned.corrupt) {
+      if (verdicts.is_acked(where.file, where.offset)) continue;
+      if (id != name.file && rowid == 0) rowid = index_.bulk_file(row);
+      rows.add_corrupt(id, where, id == name.file ? 0 : rowid);
+    }
     if (rowid == 0 && acked != verdicts.acked.end()) index_.bulk_file(row);  // all of it is done
     for (const ByteRange& range : scanned.damaged) {
       // What is acknowledged may be punched out.

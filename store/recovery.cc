@@ -222,6 +222,9 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
     log::error("damaged bytes in a spool file",
                {{"file", file_name}, {"from", range.begin}, {"to", range.end}});
   }
+  for (const auto& [id, where] : scanned.corrupt) {
+    session.index.insert_corrupt(id, where, session.now, session.settings);
+  }
   *end = std::max(scanned.valid_end, indexed);
   session.index.set_indexed_end(rowid, *end);
 }
@@ -312,6 +315,8 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
     } else {
       log::error("spool file does not verify",
                  {{"file", file_name}, {"why", std::get<xml::Refusal>(decoded).why}});
+      session.index.insert_corrupt(name.file, {name.file, name.kind, 0, bytes->size()}, session.now,
+                                   session.settings);
     }
     return;
   }
@@ -340,6 +345,10 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
           apply_verdict(session, one.message.id, *verdicts);
         }
       });
+  for (const auto& [id, where] : scanned.corrupt) {
+    if (verdicts != nullptr && verdicts->is_acked(where.file, where.offset)) continue;
+    session.index.insert_corrupt(id, where, session.now, session.settings);
+  }
   if (known) rowid = known->rowid;
   if (scanned.valid_end < file->status().size) {
     keep_tail(*file, name.file, scanned.valid_end);

@@ -11,6 +11,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "store/doorbell.h"
+#include "store/ownership.h"
 #include "store/queue_dir.h"
 #include "store/queue_impl.h"
 #include "store/root_impl.h"
@@ -146,8 +147,14 @@ const std::string& Root::path() const { return impl_->dir().path(); }
 Created Root::create_queue(std::string_view name, const Settings& settings) {
   require_queue_name(name);
   Dir& root = impl_->dir();
-  if (root.make_dir(names::kQueues, 0711)) root.sync();
-  const std::unique_ptr<Dir> queues = impl_->queues();
+  std::unique_ptr<Dir> queues = impl_->queues();
+  if (!queues) {
+    queues = open_shared_dir(root, names::kQueues);
+    root.sync();
+  }
+  if (!queues) {
+    throw Error(ErrorCode::kPermission, "create", name, root.path() + " is not ours to write");
+  }
   const std::string directory = names::queue_directory(name);
   const auto existing = queues->open_dir(directory);
   if (!existing) {

@@ -63,20 +63,33 @@ class Scanner {
     return std::nullopt;
   }
 
-  // Every record of the range that verifies; what lies between them goes to `damaged`.
-  std::vector<ScannedRecord> records_in(ByteRange range, std::vector<ByteRange>& damaged) {
-    const std::vector<std::byte> bytes = read_range(file_, range);
+  // Every record of the range that verifies, and what lies between them.
+  struct Found {
     std::vector<ScannedRecord> records;
+    std::vector<ByteRange> damaged;
+    std::vector<std::pair<MessageId, Location>> corrupt;
+  };
+  Found records_in(ByteRange range) {
+    const std::vector<std::byte> bytes = read_range(file_, range);
+    Found found;
+    std::vector<ScannedRecord>& records = found.records;
     std::uint64_t bad_from = range.begin;
     const auto close_damage = [&](std::uint64_t up_to) {
-      if (up_to > bad_from) damaged.push_back({bad_from, up_to});
+      if (up_to > bad_from) found.damaged.push_back({bad_from, up_to});
     };
     std::size_t at = 0;
     while (at < bytes.size()) {
       const std::uint64_t offset = range.begin + at;
       auto decoded = record::decode(std::span(bytes).subspan(at), id_, offset);
       if (!decoded) {
-        at += kAlignment;
+        const auto header = record::decode_header(std::span(bytes).subspan(at), id_, offset);
+        if (header && at + header->size <= bytes.size()) {
+          found.corrupt.push_back(
+              {header->id, {id_, names::SpoolKind::kBinary, offset, header->size}});
+          at += header->size;
+        } else {
+          at += kAlignment;
+        }
         continue;
       }
       close_damage(offset);
@@ -88,7 +101,7 @@ class Scanner {
       bad_from = range.begin + at;
     }
     close_damage(range.end);
-    return records;
+    return found;
   }
 
  private:
@@ -109,13 +122,12 @@ ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std
   result.valid_end = from;
   while (result.valid_end < limit) {
     const std::uint64_t at = result.valid_end;
-    std::vector<ByteRange> damaged;
-    std::vector<ScannedRecord> records;
+    Scanner::Found found;
     std::uint64_t end = 0;
     if (const auto group = scanner.group_at(at)) {
-      records = scanner.records_in({group->begin(), group->end()}, damaged);
+      found = scanner.records_in({group->begin(), group->end()});
       end = group->end();
-      if (!damaged.empty() && at >= promised_end && !scanner.next_group_after(end)) {
+      if (!found.damaged.empty() && at >= promised_end && !scanner.next_group_after(end)) {
         result.has_tail = true;  // the last group, and not all of it arrived
         break;
       }
@@ -126,10 +138,11 @@ ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std
         break;
       }
       end = next ? next->at : limit;
-      records = scanner.records_in({at, end}, damaged);
+      found = scanner.records_in({at, end});
     }
-    for (ScannedRecord& record : records) visit(std::move(record));
-    result.damaged.insert(result.damaged.end(), damaged.begin(), damaged.end());
+    for (ScannedRecord& record : found.records) visit(std::move(record));
+    result.damaged.insert(result.damaged.end(), found.damaged.begin(), found.damaged.end());
+    result.corrupt.insert(result.corrupt.end(), found.corrupt.begin(), found.corrupt.end());
     result.valid_end = end;
   }
   return result;

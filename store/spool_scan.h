@@ -32,6 +32,8 @@ struct ScanResult {
   // Something other than zeros follows valid_end: a group that was never finished.
   bool has_tail = false;
   std::vector<ByteRange> damaged;  // bytes below valid_end that do not verify
+  // Among them, records whose header is whole: messages that are known to be corrupt.
+  std::vector<std::pair<MessageId, Location>> corrupt;
 };
 
 // Scans [from, limit) of the file `id`; `from` is a group's start (or the file header's end).

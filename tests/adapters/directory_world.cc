@@ -63,6 +63,7 @@ Queue& DirectoryWorld::queue() {
   if (!queue_) {
     OpenOptions options;
     options.clock = clock_;
+    options.background = false;  // the cuts are counted in this thread alone
     queue_.emplace(root_->open_queue("q", options));
   }
   return *queue_;

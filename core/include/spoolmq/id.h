@@ -2,7 +2,7 @@
 // Message and file ids: UUIDs of version 7 (RFC 9562 section 5.7): 48 bits of milliseconds since
 // the epoch, then a counter and random bits, so that ids sort by the time they were made.
 // The last byte is not random: it is the shard of the handle that made the id, which names the
-// directory msgs/xx that its spool file lives in. 54 random or counting bits are left.
+// directory msgs/xx that its spool file lives in. 64 random or counting bits are left.
 
 #include <array>
 #include <compare>

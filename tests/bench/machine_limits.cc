@@ -1,0 +1,139 @@
+#include "tests/bench/machine_limits.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include "tests/bench/bench_place.h"
+#include "tests/bench/side_by_side.h"
+
+namespace spoolmq::bench {
+namespace {
+
+constexpr off_t kFileBytes = off_t{16} << 20;
+constexpr int kTableRows = 20'000;
+
+void must(bool good, const char* what) {
+  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd, const char* what) : fd_(fd) { must(fd >= 0, what); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { ::close(fd_); }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class Database {
+ public:
+  explicit Database(const std::string& path) {
+    check(sqlite3_open(path.c_str(), &db_));
+    execute("PRAGMA journal_mode=WAL");
+    execute("PRAGMA synchronous=FULL");
+    execute("CREATE TABLE t(id INTEGER PRIMARY KEY, state INTEGER, pad BLOB)");
+    execute("BEGIN");
+    execute(("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<" +
+             std::to_string(kTableRows) + ") INSERT INTO t SELECT i,0,zeroblob(100) FROM n")
+                .c_str());
+    execute("COMMIT");
+    check(sqlite3_prepare_v2(db_, "UPDATE t SET state=state+1 WHERE id=?1", -1, &update_, nullptr));
+  }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() {
+    sqlite3_finalize(update_);
+    sqlite3_close(db_);
+  }
+
+  void execute(const char* sql) { check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr)); }
+  void change(int row) {
+    sqlite3_bind_int(update_, 1, row);
+    if (sqlite3_step(update_) != SQLITE_DONE) throw std::runtime_error(sqlite3_errmsg(db_));
+    sqlite3_reset(update_);
+  }
+
+ private:
+  void check(int code) {
+    if (code != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(db_));
+  }
+  sqlite3* db_ = nullptr;
+  sqlite3_stmt* update_ = nullptr;
+};
+
+int preallocated(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  must(fd >= 0 && ::posix_fallocate(fd, 0, kFileBytes) == 0 && ::fsync(fd) == 0, "preallocate");
+  return fd;
+}
+
+double append_until(const Descriptor& file, std::size_t bytes, const Stretch& stretch) {
+  const std::vector<char> body(bytes, 'x');
+  const auto step = static_cast<off_t>(bytes);
+  double done = 0;
+  off_t at = 0;
+  while (!stretch.over()) {
+    if (at + step > kFileBytes) at = 0;
+    must(::pwrite(file.get(), body.data(), bytes, at) == static_cast<ssize_t>(bytes), "write");
+    must(::fdatasync(file.get()) == 0, "fdatasync");
+    at += step;
+    ++done;
+  }
+  return done;
+}
+
+}  // namespace
+
+double appends_per_second(const std::string& directory, std::size_t bytes, int processes,
+                          double seconds) {
+  return per_second_of(processes, seconds, [&](int number, const Stretch& stretch) {
+    const Descriptor file(preallocated(directory + "/append-" + std::to_string(number)), "open");
+    stretch.start();
+    return append_until(file, bytes, stretch);
+  });
+}
+
+double new_files_per_second(const std::string& directory, int together, double seconds) {
+  const std::vector<char> body(kBodyBytes, 'x');
+  const Descriptor dir(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open");
+  const double began = now_seconds();
+  double done = 0;
+  while (now_seconds() - began < seconds) {
+    for (int i = 0; i < together; ++i, ++done) {
+      const std::string name = "file-" + std::to_string(static_cast<long>(done));
+      const Descriptor file(::openat(dir.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), "open");
+      must(::pwrite(file.get(), body.data(), body.size(), 0) == ssize_t{kBodyBytes}, "write");
+      must(::fdatasync(file.get()) == 0, "fdatasync");
+      const std::string self = "/proc/self/fd/" + std::to_string(file.get());
+      must(::linkat(AT_FDCWD, self.c_str(), dir.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0,
+           "link");
+    }
+    must(::fsync(dir.get()) == 0, "fsync");
+  }
+  return done / (now_seconds() - began);
+}
+
+double commits_per_second(const std::string& directory, int rows, double seconds) {
+  Database database(directory + "/commits.db");
+  const double began = now_seconds();
+  double done = 0;
+  int row = 0;
+  while (now_seconds() - began < seconds) {
+    database.execute("BEGIN IMMEDIATE");
+    for (int i = 0; i < rows; ++i) database.change(row++ % kTableRows + 1);
+    database.execute("COMMIT");
+    ++done;
+  }
+  return done / (now_seconds() - began);
+}
+
+}  // namespace spoolmq::bench

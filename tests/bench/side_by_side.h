@@ -1,0 +1,20 @@
+#pragma once
+// The same work done by several processes at once, counted over a common stretch of time.
+
+#include <functional>
+
+namespace spoolmq::bench {
+
+// What one process may do: get ready, then call `start()` once, which returns when all are ready,
+// then work until `over()`; the number it returns is what it has done.
+struct Stretch {
+  std::function<void()> start;
+  std::function<bool()> over;
+};
+using Work = std::function<double(int number, const Stretch&)>;
+
+// Forks `processes` children and adds up what they did per second. The caller must have no queue
+// open. Throws std::runtime_error if a child failed.
+double per_second_of(int processes, double seconds, const Work& work);
+
+}  // namespace spoolmq::bench

@@ -1,0 +1,38 @@
+#pragma once
+// Runs a scenario, cut at one operation after the other, and checks what every kind of end leaves:
+// kill -9, and power cuts with unsynced names lost or kept and unsynced bytes lost, kept or torn.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "tests/store/crash_check.h"
+
+namespace spoolmq::test {
+
+struct Scenario {
+  std::string_view name;
+  WorldOptions options = {};
+  std::function<void(World&)> prepare = {};  // never cut
+  std::function<void(World&)> act;           // cut at every operation
+  std::function<void(World&)> again = {};    // what the next process does first
+};
+
+struct Effort {
+  std::uint64_t stride = 1;         // every so many operations of the act
+  std::uint64_t nested_stride = 0;  // cut the recovery too, after every so many cuts; 0: never
+  std::uint64_t recovery_stride = 1;
+  std::uint64_t rebuild_stride = 0;  // also delete the index, after every so many cuts
+};
+
+struct CutReport {
+  std::uint64_t cuts = 0;   // ends that were checked
+  Violations violations;    // with the place of the cut
+};
+
+using Filter = std::function<Verdict(const Operation&)>;
+
+// `sabotage`, when given, is in force while the scenario acts, and in the recovery.
+CutReport run_cuts(const Scenario& scenario, const Effort& effort, const Filter& sabotage = {});
+
+}  // namespace spoolmq::test
