@@ -120,6 +120,10 @@ class Dir {
 // Opens a directory of the real file system; throws Error(kNotFound) where there is none.
 std::unique_ptr<Dir> open_posix_dir(const std::string& path);
 
+// A File on a duplicate of an open descriptor; `path` is for messages. link_unnamed gives it one
+// more name, where the kernel allows that (fs.protected_hardlinks).
+std::unique_ptr<File> adopt_posix_file(int descriptor, std::string path);
+
 // Reads a whole file of at most `limit` bytes (Error kBadData beyond); nullopt where there is none.
 std::optional<std::string> read_file(Dir& dir, std::string_view name, std::size_t limit);
 

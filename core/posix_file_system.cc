@@ -461,6 +461,12 @@ class PosixDir final : public Dir {
 
 }  // namespace
 
+std::unique_ptr<File> adopt_posix_file(int descriptor, std::string path) {
+  const int duplicate = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0) throw Error::from_errno(errno, "duplicate", path);
+  return std::make_unique<PosixFile>(Fd(duplicate), std::move(path));
+}
+
 std::unique_ptr<Dir> open_posix_dir(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr),
                                                              &std::free);

@@ -39,7 +39,7 @@ void Admission::check(std::uint64_t bytes) {
   free_bytes_ -= static_cast<std::int64_t>(bytes);
 }
 
-bool Admission::release_ballast() noexcept {
+bool Admission::release_ballast() {
   try {
     const std::unique_ptr<Dir> run = look_shared_dir(*root_, names::kRun);
     return run && run->unlink(names::kBallast);
@@ -49,7 +49,7 @@ bool Admission::release_ballast() noexcept {
   }
 }
 
-void Admission::keep_ballast() noexcept {
+void Admission::keep_ballast() {
   try {
     const std::unique_ptr<Dir> run = open_shared_dir(*root_, names::kRun);
     if (!run || run->status(names::kBallast) || root_->space().bytes < 16 * kBallastBytes) return;

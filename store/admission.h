@@ -23,9 +23,9 @@ class Admission {
   // at most every 100 ms, or when as much as was free then has been promised since.
   void check(std::uint64_t bytes);
   // True if there was ballast to give.
-  bool release_ballast() noexcept;
+  bool release_ballast();
   // Lays the ballast down again when 16 times as much is free.
-  void keep_ballast() noexcept;
+  void keep_ballast();
 
  private:
   std::shared_ptr<Dir> root_;

@@ -27,7 +27,7 @@ std::string History::file_name(int age) const {
   return age == 0 ? name : name + "." + std::to_string(age);
 }
 
-void History::tell(const Event& event) noexcept {
+void History::tell(const Event& event) {
   try {
     nlohmann::ordered_json line;
     line["time"] = format_time(clock_.wall_ms());

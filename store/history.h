@@ -26,8 +26,8 @@ class History {
     std::int64_t deliveries = 0;
     std::int64_t failures = 0;
   };
-  // Never throws: a history that cannot be written is logged and does not stop the work.
-  void tell(const Event& event) noexcept;
+  // A history that cannot be written is logged and does not stop the work.
+  void tell(const Event& event);
   // The lines that speak of `id`, oldest first, at most 1,000.
   std::vector<std::string> of(const MessageId& id);
 

@@ -63,10 +63,8 @@ void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
   generation_ = generation;
 }
 
-void Index::create(std::uint64_t generation, std::uint32_t mode) {
+void Index::create(std::uint64_t generation) {
   close();
-  // Made by us first: SQLite gives -wal and -shm the database's permission bits and owner.
-  dir_->create(names::index_file(generation), mode, IfExists::kFail);
   db_ = Db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
   int reserved = kPageChecksumBytes;
   sqlite3_file_control(db_.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
@@ -96,15 +94,30 @@ void Index::abandon_after_fork() {
 void Index::begin() {
   sql_->begin.run();
   live_changes_.clear();
+  const std::uint64_t last_seen = transaction_;
   load_meta();
+  // Another handle may have dropped a file and given its number to a new one.
+  if (transaction_ != last_seen) {
+    files_.clear();
+    file_ids_.clear();
+  }
+  at_begin_ = {db_.total_changes(), next_sequence_, boot_id_};
+}
+
+bool Index::has_changed() const {
+  return db_.total_changes() != at_begin_.changes || next_sequence_ != at_begin_.next_sequence ||
+         boot_id_ != at_begin_.boot_id;
 }
 
 void Index::commit() {
   for (const auto& [file, by] : live_changes_) {
     if (by != 0) sql_->file_live.bind(1, file).bind(2, by).run();
   }
-  ++transaction_;
-  store_meta();
+  // Who only looked leaves nothing in the log.
+  if (has_changed()) {
+    ++transaction_;
+    store_meta();
+  }
   sql_->commit.run();
   live_changes_.clear();
   if (files_.size() > kMostCachedFiles) {

@@ -120,8 +120,8 @@ class Index {
   // Opens index.G.db. Throws SqliteError (doubtful) if it is missing, damaged, not of this version,
   // or lacks transactions up to `least_transaction` (an older copy was put in its place).
   void open(std::uint64_t generation, std::uint64_t least_transaction);
-  // Makes an empty index.G.db, in one transaction; replaces nothing that is there.
-  void create(std::uint64_t generation, std::uint32_t mode);  // for bulk loading
+  // Makes the empty file index.G.db, which is there already, an index to be loaded in bulk.
+  void create(std::uint64_t generation);
   void close();
   [[nodiscard]] bool is_open() const { return db_.is_open(); }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
@@ -236,7 +236,7 @@ class Index {
   std::vector<FileRow> finished_files(std::size_t limit);   // sealed, nothing live, not yet gone
   std::vector<FileRow> mixed_files(std::size_t limit);      // settled rows beside live ones
   std::vector<Settled> settled_in(std::int64_t file, std::size_t limit);
-  std::vector<FileRow> idle_open_files(std::uint64_t owner);
+  std::vector<FileRow> open_files(std::uint64_t owner);
   // Rows whose bytes are gone: deleted if a second has passed, else kept until it has.
   void settle(std::int64_t sequence, const Now& now);
   void settle_file(std::int64_t file, const Now& now);
@@ -294,6 +294,15 @@ class Index {
   Stmt bulk_file_;
   Stmt bulk_key_;
   std::uint64_t generation_ = 0;
+
+  // What tells at commit() whether this transaction changed anything.
+  struct AtBegin {
+    std::int64_t changes = 0;
+    std::int64_t next_sequence = 0;
+    std::string boot_id;
+  };
+  [[nodiscard]] bool has_changed() const;
+  AtBegin at_begin_;
 
   // The row of table q, read at begin() and written at commit().
   StateCount counts_[kRowStates];

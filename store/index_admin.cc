@@ -238,7 +238,7 @@ std::vector<FileRow> Index::mixed_files(std::size_t limit) {
   return read_files(rows);
 }
 
-std::vector<FileRow> Index::idle_open_files(std::uint64_t owner) {
+std::vector<FileRow> Index::open_files(std::uint64_t owner) {
   Stmt rows = db_.prepare(
       "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE sealed=0 AND owner=?1");
   rows.bind_u64(1, owner);

@@ -175,22 +175,38 @@ void QueueImpl::start_background() {
   if (!background_thread_.joinable()) {
     background_thread_ = std::jthread([this](const std::stop_token& stop) { background(stop); });
   }
-  background_wake_.notify_one();
+  // While it gathers or works it will see the flag; a wake for every send would cost more than rows.
+  if (background_rests_) background_wake_.notify_one();
 }
 
-// Sleeps until there is work; then indexes within 5 ms, cleans up, seals what is idle for 2 s.
+// Until there is work, at most `longest`.
+void QueueImpl::rest(const std::stop_token& stop, std::optional<Milliseconds> longest) {
+  std::unique_lock lock(background_mutex_);
+  const auto has_work = [this] { return background_work_; };
+  background_rests_ = true;
+  if (longest) {
+    background_wake_.wait_for(lock, stop, *longest, has_work);
+  } else {
+    background_wake_.wait(lock, stop, has_work);
+  }
+  background_rests_ = false;
+  background_work_ = false;
+}
+
+// Rests until there is work; then indexes within 5 ms, cleans up, seals what is idle for 2 s.
 void QueueImpl::background(const std::stop_token& stop) {
   std::int64_t maintained_boot_ms = clock_->boot_ms();
   while (!stop.stop_requested()) {
-    {
-      std::unique_lock lock(background_mutex_);
-      background_wake_.wait(lock, stop, [this] { return background_work_; });
-      background_work_ = false;
-    }
+    rest(stop, std::nullopt);
     try {
-      while (!stop.stop_requested() && work_once(&maintained_boot_ms)) {
-        std::unique_lock lock(background_mutex_);
-        background_wake_.wait_for(lock, stop, background_pause(), [] { return false; });
+      while (!stop.stop_requested()) {
+        {
+          // What is sent meanwhile gets its rows in the same transaction.
+          std::unique_lock lock(background_mutex_);
+          background_wake_.wait_for(lock, stop, kIndexWithin, [] { return false; });
+        }
+        if (stop.stop_requested() || !work_once(&maintained_boot_ms)) break;
+        if (rows_owed() == 0) rest(stop, kMaintainEvery);
       }
     } catch (const std::exception& error) {
       log::error("background work failed", {{"queue", name()}, {"why", error.what()}});
@@ -198,9 +214,9 @@ void QueueImpl::background(const std::stop_token& stop) {
   }
 }
 
-Milliseconds QueueImpl::background_pause() {
+std::size_t QueueImpl::rows_owed() {
   const std::lock_guard guard(pending_mutex_);
-  return pending_.empty() && owed_.empty() ? kMaintainEvery : kIndexWithin;
+  return pending_.size() + owed_.size();
 }
 
 // False once there is nothing left to do.
@@ -214,12 +230,15 @@ bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
       *maintained_boot_ms = now_ms;
     }
   }
-  const bool segment_open = handles_.own().durable_end > record::kFileHeaderBytes;
-  if (segment_open) {
+  if (segment_is_open()) {
     seal_if_idle(kSealIdleMs);
     more = true;
   }
   return more;
+}
+
+bool QueueImpl::segment_is_open() {
+  return handles_.own().durable_end > record::kFileHeaderBytes;
 }
 
 // Through the group commit, whose lead owns the segment writer.

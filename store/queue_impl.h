@@ -229,8 +229,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void background(const std::stop_token& stop);
   void start_background();
   bool work_once(std::int64_t* maintained_boot_ms);
-  Milliseconds background_pause();
+  void rest(const std::stop_token& stop, std::optional<Milliseconds> longest);
+  std::size_t rows_owed();
   void seal_if_idle(std::int64_t idle_ms);
+  bool segment_is_open();  // by what this handle tells the others
 
   // ---- fsck (fsck.cc)
   void fsck_index(std::vector<FsckFinding>& findings);
@@ -278,9 +280,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::atomic<bool> index_doubtful_{false};  // a sync of the log failed: rebuild before the next act
   std::atomic<bool> log_pinned_{false};      // the log is over its limit: sends are refused
 
-  std::mutex background_mutex_;  // guards the flag below and the thread's start
+  std::mutex background_mutex_;  // guards the flags below and the thread's start
   std::condition_variable_any background_wake_;
   bool background_work_ = false;
+  bool background_rests_ = false;
   std::atomic<bool> closed_{false};
   std::atomic<bool> forked_{false};
   std::atomic<std::uint64_t> settled_since_maintenance_{0};

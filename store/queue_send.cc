@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kSecondSendWithinMs = 1000;
 constexpr std::int64_t kIdRememberedMs = std::int64_t{7} * 24 * 3600 * 1000;
 constexpr std::size_t kMostPending = 65536;
+constexpr std::size_t kRowsTogether = 64;
 constexpr std::size_t kMessagesPerSlice = 1024;
 constexpr std::uint64_t kSliceBytes = 8 << 20;
 constexpr Milliseconds kLongestSleep{250};
@@ -226,8 +227,7 @@ bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settin
         one.result = {twin->id, true};
         continue;
       }
-      const std::uint64_t size = weight_of(one.message);
-      bytes += size;
+      bytes += one.message.body_size();
       ++count;
       const std::int64_t window =
           one.message.dedupe_key.empty() ? kIdRememberedMs : settings.dedupe_window.count();
@@ -325,12 +325,16 @@ void QueueImpl::write_out(std::span<Outgoing*> fresh, Format format, Durability 
   }
   if (together.empty()) return;
   // A failure from here on is not the sender's: the bytes are durable, the rows are owed.
+  bool indexed = false;
   try {
-    index_pending(reserved);
+    // Rows wait for company where a thread will write them; who looks for messages writes them at
+    // once. A row inside every confirm serialises senders.
+    const bool now = reserved || !options_.background || rows_owed() >= kRowsTogether;
+    if (now) indexed = index_pending(reserved);
   } catch (const Error& error) {
     log::warn("rows owed", {{"queue", name()}, {"why", error.what()}});
   }
-  start_background();
+  if (!indexed || segment_is_open()) start_background();
 }
 
 // The lead of a group: one write and one sync for every job in it.
@@ -389,6 +393,7 @@ void QueueImpl::roll_segment() {
   transact(layout::Purpose::kSend, [&](Session& session) {
     session.index.seal(session.index.file_rowid(at, handles_.incarnation(), false));
   });
+  handles_.publish_segment({}, 0, 0);
 }
 
 void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
@@ -602,8 +607,22 @@ SendResult QueueImpl::send_file(Message message, int descriptor, bool take,
   if (size <= static_cast<off_t>(settings().body_inline) || settings().check != BodyCheck::kNone) {
     return send_stream(std::move(message), read_on, options);
   }
-  static_cast<void>(take);
-  auto file = std::make_unique<NewFile>(dir_, ids_->next().shard(), handles_.incarnation());
+  const std::uint8_t shard = ids_->next().shard();
+  if (take) {
+    std::unique_ptr<File> given = adopt_posix_file(descriptor, "the body's file");
+    const FileStatus status = given->status();
+    const FileStatus queue = dir_.dir().status();
+    // Its bytes become the message's by one more name: nothing is copied.
+    if (status.kind == FileKind::kRegular && status.device == queue.device && status.links == 1 &&
+        (status.uid == geteuid() || geteuid() == 0)) {
+      check_send_allowed(0);
+      auto file = std::make_unique<NewFile>(dir_, shard, std::move(given));
+      message.large_body = measure_large_body(file->file());
+      file->file().sync_data();
+      return send_large(std::move(message), std::move(file), options);
+    }
+  }
+  auto file = std::make_unique<NewFile>(dir_, shard, handles_.incarnation());
   if (clone_descriptor(file->file(), descriptor)) {
     message.large_body = measure_large_body(file->file());
     file->file().sync_data();

@@ -96,10 +96,9 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
   {
     const std::unique_lock alone(log_guard_);
     index_.close();
-    index_.create(old + 1, dir_.mode());
-    for (const std::string& file : index_files(dir_.dir(), old + 1)) {
-      if (auto made = dir_.dir().open(file, Access::kReadWrite)) dir_.own(*made);
-    }
+    // Made by us, before SQLite knows of it: it gives -wal and -shm the same owner and mode.
+    dir_.create(dir_.dir(), names::index_file(old + 1), IfExists::kFail);
+    index_.create(old + 1);
     index_.begin_bulk();
     rebuild_rows(header, verdicts_.load());
     const std::shared_ptr<const Settings> settings = refresh_settings(header);

@@ -72,7 +72,12 @@ void QueueImpl::recover_and_take_slot() {
   }
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
   segment_.emplace(dir_, handles_, *ids_, *clock_);
-  ensure_index(hold);
+  try {
+    ensure_index(hold);
+  } catch (const SqliteError& error) {
+    if (!error.index_is_doubtful()) throw;
+    rebuild(hold, error.why());
+  }
 }
 
 // Only the last handle may say that everything is in order, and only once it is on the device.
@@ -91,6 +96,12 @@ void QueueImpl::write_clean_mark_if_last() {
 void QueueImpl::reconcile(WriterLock::Hold& hold) {
   const auto mark = read_file(dir_.dir(), names::kBoot, kBootMarkBytes);
   const std::uint64_t device = dir_.dir().status().device;
+  // A mark that somebody removed under living handles: this boot is theirs, nothing is to be done.
+  for (const HandleTable::Slot& slot : handles_.read(hold.header().slots)) {
+    if (!handles_.is_alive(slot.number)) continue;
+    write_boot_mark("dirty");
+    return;
+  }
   // Clean, and on the same device: nothing was left open when it was written.
   const bool clean = mark && mark->find("\nstate clean\n") != std::string::npos &&
                      mark->find("\ndevice " + std::to_string(device) + "\n") != std::string::npos;
@@ -251,6 +262,10 @@ void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   const layout::HandleRecord& record = slot.record;
   if (!record.segment.is_nil()) reap_segment(session, record);
   if (record.singles_begun != record.singles_indexed) reap_single_files(session, record);
+  // Segments it had finished with, whose seal did not reach the index.
+  for (const FileRow& file : session.index.open_files(record.incarnation)) {
+    session.index.seal(file.rowid);
+  }
   session.index.end_leases_of(record.incarnation, session.now, session.settings, &session.deaths);
   session.index.end_reservations_of(record.incarnation, session.now);
 }

@@ -26,6 +26,12 @@ NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation)
   dir.own(*file_);
 }
 
+NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> adopted)
+    : shard_(&dir.shard(shard)), file_(std::move(adopted)) {
+  dir.own(*file_);
+  file_->set_mode(dir.mode());
+}
+
 NewFile::NewFile(NewFile&& other) noexcept
     : shard_(other.shard_),
       file_(std::move(other.file_)),
@@ -138,11 +144,13 @@ void SegmentWriter::finish() {
   file_.reset();
 }
 
-void SegmentWriter::give_up() noexcept {
+void SegmentWriter::give_up() {
   try {
     finish();
   } catch (const Error& error) {
     log::warn("spool file left untrimmed", {{"file", id_.text()}, {"why", error.why()}});
+  } catch (...) {
+    // What made the caller give up goes on; the tail is of no consequence.
   }
   file_.reset();
 }

@@ -46,7 +46,7 @@ class SegmentWriter {
  private:
   std::vector<Location> encode_group(std::span<const Record> group, std::uint64_t at);
   void reserve_up_to(std::uint64_t end);
-  void give_up() noexcept;
+  void give_up();
 
   QueueDir& dir_;
   HandleTable& handles_;
@@ -68,6 +68,8 @@ class NewFile {
  public:
   // Falls back to a temporary name that carries the incarnation where O_TMPFILE is not supported.
   NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation);
+  // A file that is there already and becomes ours: it gets the queue's owner and mode.
+  NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> adopted);
   ~NewFile();
   NewFile(NewFile&&) noexcept;
   NewFile& operator=(NewFile&&) = delete;

@@ -45,6 +45,7 @@ class Db {
   Stmt prepare(std::string_view sql);
   [[nodiscard]] std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(db_); }
   [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(db_); }
+  [[nodiscard]] std::int64_t total_changes() const { return sqlite3_total_changes64(db_); }
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   // True if the file was unlinked or renamed under us (SQLITE_FCNTL_HAS_MOVED).
   bool has_moved();

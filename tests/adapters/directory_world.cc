@@ -121,6 +121,7 @@ void DirectoryWorld::restart(Cut cut) {
   close();  // the old disk has fallen silent
   disk_ = std::move(next);
   clock_->ahead_ms += kHourMs;
+  if (cut != Cut::kKill) ++clock_->boot;
 }
 
 }  // namespace spoolmq::adapters::test

@@ -25,8 +25,9 @@ class LateClock final : public Clock {
   [[nodiscard]] std::int64_t wall_ms() const override { return system_.wall_ms() + ahead_ms; }
   [[nodiscard]] std::int64_t boot_ms() const override { return system_.boot_ms() + ahead_ms; }
   [[nodiscard]] std::string boot_id() const override {
-    return "00000000-0000-4000-8000-000000000001";
+    return "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + boot);
   }
+  int boot = 1;  // a power cut ends it
   std::int64_t ahead_ms = 60'000;
 
  private:

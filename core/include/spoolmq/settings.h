@@ -24,7 +24,7 @@ struct Settings {
   Format format = Format::kBinary;
   Durability durability = Durability::kSync;
   std::int64_t capacity = kUnbounded;   // messages; 0: rendezvous
-  std::int64_t max_bytes = kUnbounded;  // bytes of all bodies and fields together
+  std::int64_t max_bytes = kUnbounded;  // bytes of all bodies together
   Overflow overflow = Overflow::kReject;
   std::chrono::milliseconds lease{30'000};
   std::int64_t max_failures = 10;  // failed deliveries before a message goes dead
