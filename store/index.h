@@ -129,6 +129,8 @@ class Index {
   void abandon_after_fork();
 
   void begin();
+  // What a dead message does to its order key; holds for the transactions that follow.
+  void set_order_on_dead(OrderOnDead order) { order_on_dead_ = order; }
   void commit();
   void rollback() noexcept;
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }
@@ -186,6 +188,7 @@ class Index {
   std::optional<std::int64_t> next_due_in(const Now& now);
   std::size_t end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
                             std::vector<Row>* deaths);
+  void release_leases_of(std::uint64_t holder);  // as release(): no failure
   // After a boot: bound leases are over, timed ones get what the wall clock leaves.
   void convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths);
   // The row a receipt names, if its lease runs; else what became of it.

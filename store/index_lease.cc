@@ -93,6 +93,10 @@ std::size_t Index::end_leases_of(std::uint64_t holder, const Now& now, const Set
   return rows.size();
 }
 
+void Index::release_leases_of(std::uint64_t holder) {
+  for (Row& row : read_rows(sql_->leases_of.bind_u64(1, holder))) release(row);
+}
+
 void Index::convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
   for (Row& row : read_rows(sql_->all_leases)) {
     const std::int64_t left =

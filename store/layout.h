@@ -11,7 +11,8 @@
 //
 // `handles`: a 128-byte record per slot, slot s at 128·s; its lock byte is at 2^40 + s.
 //    0 u64 incarnation (0: free)   8 u32 pid   12 u32 uid   16 i64 opened at, wall ms
-//   24 u32 shard   28 u32 flags: 1 owns or owned bound leases, 2 reservations, 4 waiting
+//   24 u32 shard   28 u32 flags: 1 owns or owned bound leases, 2 reservations, 4 waiting,
+//      8 made named temporaries
 //   32 open segment's uuid (nil: none)   48 u64 durable_end   56 u64 indexed_end
 //   64 u64 single files begun   72 u64 single files indexed   80 name[24]   104 host[24]
 
@@ -48,7 +49,12 @@ inline constexpr std::size_t kHandleRecordBytes = 128;
 inline constexpr std::uint64_t kSlotLockBase = std::uint64_t{1} << 40;
 inline constexpr std::uint32_t kMaxSlots = 16384;
 
-enum HandleFlags : std::uint32_t { kOwnsLeases = 1, kOwnsReservations = 2, kWaiting = 4 };
+enum HandleFlags : std::uint32_t {
+  kOwnsLeases = 1,
+  kOwnsReservations = 2,
+  kWaiting = 4,
+  kNamesTemporaries = 8,
+};
 
 struct HandleRecord {
   std::uint64_t incarnation = 0;

@@ -2,8 +2,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
+#include "store/pause_file.h"
 #include "store/queue_impl.h"
 
 namespace spoolmq {
@@ -150,15 +149,9 @@ void QueueImpl::told(std::string_view act, std::span<const MessageId> ids, std::
 }
 
 void QueueImpl::pause(const Pause& pause) {
-  nlohmann::ordered_json json;
-  json["receive"] = pause.receive;
-  json["send"] = pause.send;
-  json["until_ms"] = pause.until_ms;
-  json["reason"] = pause.reason;
-  json["by"] = pause.by.empty() ? user_name() : pause.by;
-  json["at_ms"] = clock_->wall_ms();
-  const std::string text =
-      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  Pause stated = pause;
+  if (stated.by.empty()) stated.by = user_name();
+  const std::string text = format_pause(stated, clock_->wall_ms());
   WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
   replace_file(dir_.dir(), names::kPause, text, dir_.mode());
   if (auto file = dir_.dir().open(names::kPause, Access::kReadWrite)) dir_.own(*file);

@@ -73,12 +73,20 @@ void QueueImpl::close() {
     index_.abandon_after_fork();
     return;
   }
+  if ((handles_.own().flags & layout::kOwnsLeases) != 0) {
+    // What is left unfinished goes back: a bound lease does not outlive its handle.
+    transact_held(*hold, [this](Session& session) {
+      session.index.release_leases_of(handles_.incarnation());
+    });
+    bell_.ring();
+  }
   if (!options_.one_shot) write_clean_mark_if_last();
   {
     const std::unique_lock alone(log_guard_);
     index_.close();
   }
   handles_.give_back();
+  ended_ = true;
 }
 
 void QueueImpl::abandon_after_fork() {
@@ -130,13 +138,13 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
 }
 
 void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
-  if (closed_ && forked_) refuse_after_fork();
+  if (forked_ || ended_) refuse_after_fork();
   WriterLock::Hold hold = lock_.take(purpose);
   transact_held(hold, act);
 }
 
 bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act) {
-  if (forked_) refuse_after_fork();
+  if (forked_ || ended_) refuse_after_fork();
   std::optional<WriterLock::Hold> hold = lock_.try_take(purpose, wait);
   if (!hold) return false;
   transact_held(*hold, act);

@@ -1,8 +1,8 @@
 #pragma once
 // One open queue in one process: the parts, and the few things they share. Its member functions are
-// in files by theme: queue_impl.cc (transactions, opening, closing), queue_send.cc,
-// queue_receive.cc, queue_look.cc, queue_fix.cc, recovery.cc (reaping, harvesting, reconciling),
-// rebuild.cc, maintenance.cc, fsck.cc.
+// in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc, queue_reserve.cc,
+// queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc; queue_look.cc;
+// queue_fix.cc; recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: lead of a group commit → in-process mutex and byte 0 (WriterLock) → slot
 // byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits for byte 0 while
@@ -284,7 +284,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::condition_variable_any background_wake_;
   bool background_work_ = false;
   bool background_rests_ = false;
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> closed_{false};  // no new calls
+  std::atomic<bool> ended_{false};   // nor transactions: close() has done its last
   std::atomic<bool> forked_{false};
   std::atomic<std::uint64_t> settled_since_maintenance_{0};
   std::uint64_t verdicts_compacted_bytes_ = 0;  // under byte 1

@@ -1,17 +1,13 @@
 // Looking: no lease is taken and nothing changes but that durable sends get their rows.
 #include <algorithm>
-#include <set>
-
-#include <nlohmann/json.hpp>
 
 #include "core/units.h"
 #include "store/large_body.h"
+#include "store/pause_file.h"
 #include "store/queue_impl.h"
 
 namespace spoolmq {
 namespace {
-
-constexpr std::size_t kPauseBytes = 16 << 10;
 
 std::string ms_text(std::int64_t ms) {
   ms = std::max<std::int64_t>(ms, 0);
@@ -285,17 +281,10 @@ void QueueImpl::why_message(Session& session, const Row& row, std::vector<std::s
 std::vector<std::string> QueueImpl::trace(const MessageId& id) { return history_.of(id); }
 
 std::optional<Pause> QueueImpl::paused() {
-  const auto text = read_file(dir_.dir(), names::kPause, kPauseBytes);
+  const auto text = read_file(dir_.dir(), names::kPause, kLongestPauseFile);
   if (!text) return std::nullopt;
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  Pause pause;
-  pause.receive = json.value("receive", false);
-  pause.send = json.value("send", false);
-  pause.until_ms = json.value("until_ms", std::int64_t{0});
-  pause.reason = json.value("reason", std::string());
-  pause.by = json.value("by", std::string());
-  if (pause.until_ms != 0 && pause.until_ms <= clock_->wall_ms()) return std::nullopt;
+  std::optional<Pause> pause = parse_pause(*text);
+  if (pause && pause->until_ms != 0 && pause->until_ms <= clock_->wall_ms()) pause.reset();
   return pause;
 }
 

@@ -19,6 +19,7 @@ constexpr std::size_t kBootMarkBytes = 1024;
 constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
 constexpr std::int64_t kClockSlackMs = 24 * 3600 * 1000;
 constexpr std::size_t kRowsPerTransaction = 10'000;
+constexpr std::uint32_t kShards = 256;
 
 std::string boot_mark(std::string_view state, const Clock& clock, std::uint64_t device) {
   return "spoolmq boot mark 1\nstate " + std::string(state) + "\nboot " + clock.boot_id() +
@@ -261,7 +262,10 @@ void QueueImpl::probe_slots(Session& session) {
 void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   const layout::HandleRecord& record = slot.record;
   if (!record.segment.is_nil()) reap_segment(session, record);
-  if (record.singles_begun != record.singles_indexed) reap_single_files(session, record);
+  if (record.singles_begun != record.singles_indexed ||
+      (record.flags & layout::kNamesTemporaries) != 0) {
+    reap_single_files(session, record);
+  }
   // Segments it had finished with, whose seal did not reach the index.
   for (const FileRow& file : session.index.open_files(record.incarnation)) {
     session.index.seal(file.rowid);
@@ -294,12 +298,11 @@ void QueueImpl::reap_single_files(Session& session, const layout::HandleRecord& 
   Dir* const shard = dir_.existing_shard(static_cast<std::uint8_t>(record.shard));
   if (shard == nullptr) return;
   shard->sync();
-  std::vector<names::SpoolName> candidates;
+  std::vector<names::SpoolName> candidates;  // bodies too
   std::vector<std::string> rubbish;
   shard->list([&](std::string_view file) {
     const auto name = names::parse_spool_file(file);
-    if (name && name->kind != names::SpoolKind::kBody &&
-        name->file.time_ms() >= record.opened_at_ms - kClockSlackMs) {
+    if (name && name->file.time_ms() >= record.opened_at_ms - kClockSlackMs) {
       candidates.push_back(*name);
     }
     if (names::parse_temporary(file) == record.incarnation) rubbish.emplace_back(file);
@@ -307,8 +310,12 @@ void QueueImpl::reap_single_files(Session& session, const layout::HandleRecord& 
   });
   std::sort(candidates.begin(), candidates.end(),
             [](const names::SpoolName& a, const names::SpoolName& b) { return a.file < b.file; });
-  for (const names::SpoolName& name : candidates) index_single(session, *shard, name, nullptr);
+  for (const names::SpoolName& name : candidates) {
+    if (name.kind != names::SpoolKind::kBody) index_single(session, *shard, name, nullptr);
+  }
   for (const std::string& file : rubbish) shard->unlink(file);
+  // Up to so many slots, nobody else names files in this shard.
+  if (session.header.slots <= kShards) remove_orphan_bodies(*shard, candidates);
 }
 
 // A spool file whose rows may be missing. Segments that a living handle appends to are left alone.
@@ -321,6 +328,10 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   if (name.kind == names::SpoolKind::kXml) {
     const auto bytes = read_file(shard, file_name, kLongestXmlBytes);
     if (!bytes) return;
+    if (bytes->find_first_not_of('\0') == std::string::npos) {
+      shard.unlink(file_name);  // durability os: the power took its bytes
+      return;
+    }
     auto decoded = xml::decode(*bytes);
     if (const auto* const good = std::get_if<xml::Decoded>(&decoded)) {
       const Location at{name.file, name.kind, 0, bytes->size()};
@@ -346,8 +357,10 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   const std::uint64_t from = std::max<std::uint64_t>(known ? known->indexed_end : 0,
                                                      record::kFileHeaderBytes);
   std::int64_t rowid = 0;
+  bool found = false;
   const ScanResult scanned = scan_segment(
       *file, name.file, from, file->status().size, from, [&](ScannedRecord&& one) {
+        found = true;
         if (one.message.id != name.file && rowid == 0) {
           rowid = session.index.file_rowid(one.at, 0, true);
         }
@@ -368,6 +381,10 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   if (scanned.valid_end < file->status().size) {
     keep_tail(*file, name.file, scanned.valid_end);
     file->truncate(scanned.valid_end);
+  }
+  if (!known && !found && scanned.corrupt.empty()) {
+    shard.unlink(file_name);  // not one record; what was there instead is kept
+    return;
   }
   if (rowid != 0) {
     session.index.set_indexed_end(rowid, scanned.valid_end);

@@ -16,11 +16,12 @@ constexpr std::uint64_t kSealAtBytes = 16 << 20;
 
 }  // namespace
 
-NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation)
+NewFile::NewFile(QueueDir& dir, std::uint8_t shard, HandleTable& handles)
     : shard_(&dir.shard(shard)), file_(shard_->create_unnamed(dir.mode())) {
   if (!file_) {
     static std::atomic<std::uint64_t> serial{0};
-    temporary_ = names::temporary(incarnation, ++serial);
+    handles.set_flag(layout::kNamesTemporaries);
+    temporary_ = names::temporary(handles.incarnation(), ++serial);
     file_ = shard_->create(temporary_, dir.mode(), IfExists::kFail);
   }
   dir.own(*file_);
@@ -81,7 +82,7 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
   record::encode_file_header(
       {id_, handles_.incarnation(), clock_.wall_ms(), record::FileUse::kSegment}, buffer_);
   std::vector<Location> places = encode_group(group, record::kFileHeaderBytes);
-  NewFile made(dir_, id_.shard(), handles_.incarnation());
+  NewFile made(dir_, id_.shard(), handles_);
   made.file().write_at(buffer_, 0);
   const std::uint64_t end = buffer_.size();
   const std::uint64_t allocated = std::max(kFirstChunkBytes, end);

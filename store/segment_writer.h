@@ -66,8 +66,9 @@ class SegmentWriter {
 // Names an unnamed (or temporary) file in its shard; false if the name is taken.
 class NewFile {
  public:
-  // Falls back to a temporary name that carries the incarnation where O_TMPFILE is not supported.
-  NewFile(QueueDir& dir, std::uint8_t shard, std::uint64_t incarnation);
+  // Falls back to a temporary name that carries the incarnation where O_TMPFILE is not supported;
+  // the handle record says so first, so that whoever reaps it looks for them.
+  NewFile(QueueDir& dir, std::uint8_t shard, HandleTable& handles);
   // A file that is there already and becomes ours: it gets the queue's owner and mode.
   NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> adopted);
   ~NewFile();

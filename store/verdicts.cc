@@ -173,9 +173,18 @@ void Verdicts::append(const Batch& batch) {
     file = dir_.create(dir_.dir(), names::kVerdicts, IfExists::kOpen);
     is_new = true;
   }
-  const std::uint64_t end = file->status().size;
-  file->write_at(as_bytes(encode_all(batch.entries_, end)), end);
+  const FileStatus status = file->status();
+  std::uint64_t end = status.size;
+  if (status.inode != known_inode_ || status.size != known_end_) {
+    // Behind an entry that a kill or a power cut has torn, nothing would ever be read.
+    end = load().valid_bytes;
+    if (end < status.size) file->truncate(end);
+  }
+  const std::string bytes = encode_all(batch.entries_, end);
+  file->write_at(as_bytes(bytes), end);
   file->sync_data();
+  known_inode_ = status.inode;
+  known_end_ = end + bytes.size();
   if (is_new) dir_.dir().sync();
 }
 

@@ -43,7 +43,7 @@ class Verdicts {
   };
   Known load();
 
-  // One batch: appended and synced on return.
+  // One batch: appended behind the last whole entry, and synced on return.
   class Batch {
    public:
     void acked(const MessageId& file, const std::vector<ByteRange>& ranges);
@@ -67,6 +67,9 @@ class Verdicts {
 
  private:
   QueueDir& dir_;
+  // Whose valid entries end where: what this object itself wrote last. Else the file is read.
+  std::uint64_t known_inode_ = 0;
+  std::uint64_t known_end_ = 0;
 };
 
 // Sorted and merged; neighbours less than `gap` bytes apart become one.

@@ -1,0 +1,180 @@
+// Sends that must ask first (dedupe keys, explicit ids, bounded queues, rendezvous), and senders that
+// wait for what becomes of their message.
+#include <algorithm>
+
+#include "core/log.h"
+#include "store/queue_impl.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::int64_t kIdRememberedMs = std::int64_t{7} * 24 * 3600 * 1000;
+constexpr Milliseconds kLongestSleep{250};
+
+}  // namespace
+
+bool QueueImpl::same_content(const MessageId& id, const Message& message) {
+  std::optional<Message> known = load(id);
+  if (!known) return true;  // gone: nothing to compare with
+  if (known->large_body || message.large_body) return known->large_body == message.large_body;
+  return known->body == message.body;
+}
+
+// Under byte 0. False: no room now, or an earlier send of the same key has not settled yet.
+bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settings,
+                            bool* must_wait) {
+  bool reserved = false;
+  transact(layout::Purpose::kSend, [&](Session& session) {
+    *must_wait = false;
+    reserved = false;
+    harvest(session);
+    probe_slots(session);
+    session.index.drop_old_keys(session.now);
+    std::uint64_t bytes = 0;
+    std::uint64_t count = 0;
+    std::vector<Index::Reservation> wanted;
+    for (Outgoing& one : outgoing) {
+      one.result = {one.message.id, false};
+      const std::string key = !one.message.dedupe_key.empty() ? "k:" + one.message.dedupe_key
+                              : one.explicit_id ? "i:" + one.message.id.text()
+                                                : std::string();
+      if (!key.empty()) {
+        std::optional<MessageId> known = session.index.known_key(key, session.now);
+        if (!known && one.explicit_id && session.index.find(one.message.id)) known = one.message.id;
+        if (known) {
+          // Its sender may not have been told "sent" yet; then neither may this one.
+          if (!session.index.find(*known) && session.index.is_reserved(*known)) {
+            *must_wait = true;
+            return;
+          }
+          one.result = {*known, true};
+          continue;
+        }
+      }
+      const auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const auto& other) {
+        return !key.empty() && other.dedupe_key == key;
+      });
+      if (twin != wanted.end()) {
+        one.result = {twin->id, true};
+        continue;
+      }
+      bytes += one.message.body_size();
+      ++count;
+      const std::int64_t window =
+          one.message.dedupe_key.empty() ? kIdRememberedMs : settings.dedupe_window.count();
+      wanted.push_back({one.message.id, handles_.incarnation(), one.message.body_size(), key,
+                        session.now.wall_ms + window, settings.capacity != 0,
+                        settings.capacity == 0});
+    }
+    if (!session.index.has_room(count, bytes, settings)) return;
+    for (const Index::Reservation& one : wanted) session.index.reserve(one);
+    reserved = true;
+  });
+  return reserved;
+}
+
+void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options,
+                        const Settings& settings) {
+  const bool bounded = settings.capacity != kUnbounded || settings.max_bytes != kUnbounded;
+  const bool keyed = std::any_of(outgoing.begin(), outgoing.end(), [](const Outgoing& one) {
+    return one.explicit_id || !one.message.dedupe_key.empty();
+  });
+  if (!bounded && !keyed) return;
+  handles_.set_flag(layout::kOwnsReservations);
+  const auto started = clock_->boot_ms();
+  while (true) {
+    const std::uint32_t bell = bell_.prepare();
+    bool must_wait = false;
+    if (try_reserve(outgoing, settings, &must_wait)) break;
+    const std::int64_t waited = clock_->boot_ms() - started;
+    const bool may_block = must_wait || settings.overflow == Overflow::kBlock;
+    const std::int64_t longest =
+        must_wait ? options_.lock_wait.count()
+                  : options.timeout.value_or(Milliseconds::max()).count();
+    if (!may_block || waited >= longest) {
+      throw Error(ErrorCode::kTryAgain, "send", name(),
+                  must_wait ? "an earlier send of the same key has not finished"
+                            : "the queue is full");
+    }
+    bell_.wait(bell, std::min(kLongestSleep, Milliseconds{longest - waited}));
+  }
+  std::vector<Outgoing*> fresh;
+  for (Outgoing& one : outgoing) {
+    one.reserved = !one.result.duplicate;
+    if (one.reserved) fresh.push_back(&one);
+  }
+  for (const Outgoing& one : outgoing) {
+    if (one.reserved || !one.explicit_id || same_content(one.result.id, one.message)) continue;
+    return_reservations(fresh);
+    throw Error(ErrorCode::kCannotCreate, "send", name(),
+                "another message has the id " + one.result.id.text());
+  }
+}
+
+void QueueImpl::return_reservations(std::span<Outgoing*> fresh) {
+  const bool any = std::any_of(fresh.begin(), fresh.end(),
+                               [](const Outgoing* one) { return one->reserved; });
+  if (!any) return;
+  try {
+    transact(layout::Purpose::kSend, [&](Session& session) {
+      for (const Outgoing* one : fresh) {
+        if (one->reserved && !session.index.find(one->message.id)) {
+          session.index.return_reservation(one->message.id);
+        }
+      }
+    });
+  } catch (const Error& error) {
+    // Whoever reaps this handle returns it.
+    log::warn("reservation not returned", {{"queue", name()}, {"why", error.what()}});
+  }
+}
+
+void QueueImpl::wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout) {
+  const std::int64_t started = clock_->boot_ms();
+  while (true) {
+    const std::uint32_t bell = bell_.prepare();
+    const std::int64_t waited = clock_->boot_ms() - started;
+    const bool give_up = timeout && waited >= timeout->count();
+    bool taken = false;
+    bool withdrawn = false;
+    transact(layout::Purpose::kSend, [&](Session& session) {
+      const std::optional<Row> row = session.index.find(outgoing.message.id);
+      taken = !row || row->counters.deliveries > 0;
+      withdrawn = !taken && give_up && session.index.withdraw(outgoing.message.id, session.now);
+      if (taken) session.index.settle_reservation(outgoing.message.id);
+      if (withdrawn) session.index.return_reservation(outgoing.message.id);
+    });
+    if (taken) return;
+    if (withdrawn) {
+      sync_log();
+      throw Error(ErrorCode::kTryAgain, "send", name(), "nobody took the message in time");
+    }
+    bell_.wait(bell, timeout ? std::min(kLongestSleep, Milliseconds{timeout->count() - waited})
+                             : kLongestSleep);
+  }
+}
+
+Settled QueueImpl::wait_settled(const MessageId& id, std::optional<Milliseconds> timeout) {
+  const std::int64_t started = clock_->boot_ms();
+  while (true) {
+    const std::uint32_t bell = bell_.prepare();
+    std::optional<Settled> settled;
+    look([&](Session& session) {
+      const std::optional<Row> row = session.index.find(id);
+      if (!row || row->state == RowState::kArchived) {
+        settled = Settled::kAcked;
+      } else if (row->state == RowState::kAcked || row->state == RowState::kGone) {
+        settled = (row->flags & kRowRemoved) != 0 ? Settled::kDead : Settled::kAcked;
+      } else if (row->state == RowState::kDead || row->state == RowState::kCorrupt) {
+        settled = Settled::kDead;
+      }
+    });
+    if (settled) return *settled;
+    const std::int64_t waited = clock_->boot_ms() - started;
+    if (timeout && waited >= timeout->count()) return Settled::kTimeout;
+    bell_.wait(bell, timeout ? std::min(kLongestSleep, Milliseconds{timeout->count() - waited})
+                             : kLongestSleep);
+  }
+}
+
+}  // namespace spoolmq
