@@ -1,8 +1,10 @@
 // receive: messages on timed leases, printed or written to files. A lease outlives this process
 // only when its message has been handed over whole; on any failure before that it is released.
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 
 #include "cli/command.h"
 #include "cli/data_commands.h"
@@ -16,6 +18,7 @@ namespace spoolmq::cli {
 namespace {
 
 constexpr std::int64_t kMaxMessages = 10'000;             // of one command
+constexpr std::size_t kSlice = 256;                       // taken at a time
 constexpr std::uint64_t kMaxJsonBodyBytes = 64ULL << 20;  // a larger one needs --output
 constexpr std::size_t kPieceBytes = 256 << 10;
 constexpr std::string_view kProcessMailbox = "process/";
@@ -50,7 +53,7 @@ void read_body(const Delivery& delivery, const Put& put) {
   }
 }
 
-// Hands one message over to stdout or a file; on return it has been taken.
+// Hands one message over to stdout or a file; on return it has been taken. Then it is finished.
 class Handover {
  public:
   Handover(Context& context, const Arguments& arguments)
@@ -70,7 +73,18 @@ class Handover {
       if (null_) put_out(std::string_view("\0", 1));
     }
     settle_out();
-    finish(delivery);
+  }
+
+  // What was handed over belongs to whoever has it now.
+  void finish(Queue& queue, std::span<Delivery> taken) {
+    if (ack_) {
+      if (!taken.empty()) queue.ack_batch(taken);
+      return;
+    }
+    for (Delivery& delivery : taken) {
+      if (!context_.json) put_word(context_, "receipt: " + delivery.receipt().text());
+      delivery.detach();
+    }
   }
 
  private:
@@ -106,15 +120,6 @@ class Handover {
     put_line(json_line(object));
   }
 
-  void finish(Delivery& delivery) {
-    if (ack_) {
-      delivery.ack();
-      return;
-    }
-    if (!context_.json) put_word(context_, "receipt: " + delivery.receipt().text());
-    delivery.detach();
-  }
-
   Context& context_;
   bool null_;
   bool ack_;
@@ -146,8 +151,23 @@ Queue open_source(Context& context, const Arguments& arguments, const std::strin
   return context.queue(mailbox, as);
 }
 
+// A failure leaves what was taken before it with the taker, and the rest in the queue.
+void hand_over_all(Handover& hand_over, Queue& queue, std::span<Delivery> deliveries) {
+  std::size_t taken = 0;
+  try {
+    for (Delivery& delivery : deliveries) {
+      hand_over(delivery);
+      ++taken;
+    }
+  } catch (const Error&) {
+    hand_over.finish(queue, deliveries.first(taken));
+    throw;
+  }
+  hand_over.finish(queue, deliveries);
+}
+
 int run_receive(Context& context, const Arguments& arguments) {
-  const ReceiveOptions options = read_options(arguments);
+  ReceiveOptions options = read_options(arguments);
   const bool separates = context.json || arguments.has("--null") || arguments.has("--output");
   if (options.max > 1 && !separates) {
     throw usage("-n " + std::to_string(options.max),
@@ -158,9 +178,17 @@ int run_receive(Context& context, const Arguments& arguments) {
   }
   Handover hand_over(context, arguments);
   Queue queue = open_source(context, arguments, options.as);
-  std::vector<Delivery> deliveries = queue.receive_batch(options);
-  for (Delivery& delivery : deliveries) hand_over(delivery);
-  return deliveries.empty() ? kNothing : kDone;
+  const std::size_t wanted = options.max;
+  std::size_t got = 0;
+  while (got < wanted) {
+    options.max = std::min(wanted - got, kSlice);
+    std::vector<Delivery> deliveries = queue.receive_batch(options);
+    if (deliveries.empty()) break;
+    hand_over_all(hand_over, queue, deliveries);
+    got += deliveries.size();
+    options.wait = Milliseconds{0};  // for more than the first nobody waits
+  }
+  return got == 0 ? kNothing : kDone;
 }
 
 }  // namespace

@@ -42,6 +42,13 @@ bool text_holds(const Condition& condition, std::string_view value) {
   return holds(condition.op, value <=> std::string_view(condition.text));
 }
 
+// "rejected: not an order" is `rejected`, too: what follows the colon is for people.
+bool reason_holds(const Condition& condition, std::string_view reason) {
+  const bool whole = text_holds(condition, reason);
+  const bool word = text_holds(condition, reason.substr(0, reason.find(':')));
+  return condition.op == Operator::kNotEqual ? whole && word : whole || word;
+}
+
 // Whole numbers exactly, others as doubles.
 std::partial_ordering compare_numbers(std::string_view left, std::string_view right) {
   const auto whole_left = parse_integer(left);
@@ -85,7 +92,7 @@ bool comparison_holds(const Condition& condition, const MessageStatus& status, s
     case Field::kState:
       return text_holds(condition, state_name(status.state));
     case Field::kReason:
-      return text_holds(condition, status.reason);
+      return reason_holds(condition, status.reason);
     case Field::kFrom:
       return text_holds(condition, status.from.name);
     case Field::kOrderKey:

@@ -16,7 +16,8 @@
 //   age                       a duration, how long ago it was sent
 //   size                      a size, of the body
 //   priority … redrives       a whole number
-//   reason, from, order_key   text, by = != ~ alone
+//   reason, from, order_key   text, by = != ~ alone; of a reason "rejected: not an order" also
+//                             the word before the colon is compared
 //   header.NAME               text; < <= > >= with a number compare numbers, with quoted text bytes
 // `~` is a shell pattern that the whole text must match. A header that a message does not have, or
 // that is no number where a number is wanted, satisfies != alone.

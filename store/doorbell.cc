@@ -15,11 +15,13 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kBellBytes = 4096;
+constexpr std::uint32_t kSleeper = 1;
+constexpr std::uint32_t kOneRing = 2;
 
 std::string bell_directory(std::uint32_t uid) { return "/dev/shm/spoolmq-" + std::to_string(uid); }
 
 std::string bell_name(const FileStatus& queue) {
-  return "bell-1-" + std::to_string(queue.device) + "-" + std::to_string(queue.inode);
+  return "bell-2-" + std::to_string(queue.device) + "-" + std::to_string(queue.inode);
 }
 
 struct Descriptor {
@@ -67,33 +69,38 @@ void Doorbell::map_shared(const FileStatus& queue_directory, std::uint32_t mode)
   void* const mapped =
       ::mmap(nullptr, kBellBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (mapped == MAP_FAILED) return;
-  words_ = static_cast<std::uint32_t*>(mapped);
+  word_ = static_cast<std::uint32_t*>(mapped);
   shared_ = true;
 }
 
 Doorbell::~Doorbell() {
-  if (shared_) ::munmap(words_, kBellBytes);
+  if (shared_) ::munmap(word_, kBellBytes);
 }
 
 void Doorbell::ring() {
-  std::atomic_ref<std::uint32_t>(words_[0]).fetch_add(1);
-  if (std::atomic_ref<std::uint32_t>(words_[1]).exchange(0) != 0) {
-    ::syscall(SYS_futex, words_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  const std::atomic_ref<std::uint32_t> word(*word_);
+  std::uint32_t old = word.load();
+  while (!word.compare_exchange_weak(old, (old + kOneRing) & ~kSleeper)) {
   }
+  if ((old & kSleeper) != 0) ::syscall(SYS_futex, word_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
 std::uint32_t Doorbell::prepare() {
-  std::atomic_ref<std::uint32_t>(words_[1]).store(1);
-  return std::atomic_ref<std::uint32_t>(words_[0]).load();
+  return std::atomic_ref<std::uint32_t>(*word_).load() & ~kSleeper;
 }
 
 void Doorbell::wait(std::uint32_t prepared, std::chrono::milliseconds longest) {
   if (longest.count() <= 0) return;
+  const std::atomic_ref<std::uint32_t> word(*word_);
+  std::uint32_t now = word.load();
+  do {
+    if ((now & ~kSleeper) != prepared) return;
+  } while (!word.compare_exchange_weak(now, now | kSleeper));
   struct timespec limit {};
   limit.tv_sec = static_cast<time_t>(longest.count() / 1000);
   limit.tv_nsec = static_cast<long>(longest.count() % 1000) * 1'000'000;
   // Returns early on a signal or a ring; the caller looks again either way.
-  ::syscall(SYS_futex, words_, FUTEX_WAIT, prepared, &limit, nullptr, 0);
+  ::syscall(SYS_futex, word_, FUTEX_WAIT, prepared | kSleeper, &limit, nullptr, 0);
 }
 
 void Doorbell::remove(const FileStatus& queue_directory) {

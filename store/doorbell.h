@@ -4,13 +4,12 @@
 // /dev/shm is missing, foreign or full, the bell is private to the process and sleepers find what
 // they missed by looking again, which they do at least every 250 ms anyway.
 //
-//   word 0: sequence, grows with each ring      word 1: armed, 1 while somebody may be asleep
-//
-//   sleeper: s = prepare() (arms) → looks for work → wait(s)
-//   ringer : sequence += 1 (release) → if armed was set (exchange 0): futex wake of all
-// A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake. The sleeper's
-// store of `armed` and the ringer's of `sequence` are sequentially consistent, so either the ringer
-// sees the flag or the sleeper sees the new sequence. Thread-safe.
+// One word: a sequence in the upper 31 bits, and bit 0, "somebody is about to sleep".
+//   sleeper: s = prepare() → looks for work → wait(s): sets bit 0 if the sequence is still s, sleeps
+//   ringer : next sequence with bit 0 cleared, by one compare-and-swap; if bit 0 was set, wakes all
+// Because flag and sequence change together, a ringer sees the flag or the sleeper sees the new
+// sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
+// ring with nobody asleep makes no system call. Thread-safe.
 
 #include <atomic>
 #include <chrono>
@@ -41,8 +40,8 @@ class Doorbell {
  private:
   void map_shared(const FileStatus& queue_directory, std::uint32_t mode);
 
-  std::uint32_t private_words_[2] = {0, 0};
-  std::uint32_t* words_ = private_words_;
+  std::uint32_t private_word_ = 0;
+  std::uint32_t* word_ = &private_word_;
   bool shared_ = false;
 };
 

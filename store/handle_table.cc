@@ -136,8 +136,11 @@ bool HandleTable::reap(std::uint32_t slot, const std::function<void(const Slot&)
   HandleRecord record = read_one(slot);
   if (record.incarnation == 0) return false;
   reap({slot, std::move(record)});
-  write_record(slot, {});
   return true;
+}
+
+void HandleTable::clear_reaped(std::uint32_t slot, std::uint64_t incarnation) {
+  if (read_one(slot).incarnation == incarnation) write_record(slot, {});
 }
 
 void HandleTable::give_back() {

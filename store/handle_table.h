@@ -38,9 +38,11 @@ class HandleTable {
   // then writes `record`. Returns the new high water. Throws Error(kOsResource) if all are taken.
   std::uint32_t take(std::uint32_t high_water, layout::HandleRecord record,
                      const std::function<void(const Slot&)>& reap);
-  // Under byte 0: locks the dead slot's byte, calls `reap`, clears the record, unlocks.
+  // Under byte 0: locks the dead slot's byte, calls `reap`, unlocks. The record stays: once what
+  // `reap` did is committed, and still under byte 0, clear_reaped() is due.
   // False if the slot turned out to be alive, or was reaped by someone else.
   bool reap(std::uint32_t slot, const std::function<void(const Slot&)>& reap);
+  void clear_reaped(std::uint32_t slot, std::uint64_t incarnation);
   // Under byte 0, at an orderly close: clears our record and unlocks.
   void give_back();
 

@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <optional>
+#include <thread>
+
 #include <nlohmann/json.hpp>
 
 #include "core/log.h"
@@ -16,6 +20,8 @@ namespace {
 constexpr std::uint64_t kRotateAtBytes = 8 << 20;
 constexpr int kOldFiles = 4;
 constexpr std::size_t kMostLines = 1000;
+constexpr std::chrono::milliseconds kLongestWait{1000};
+constexpr std::chrono::microseconds kLookAgain{100};
 
 }  // namespace
 
@@ -48,19 +54,29 @@ void History::tell(const Event& event) {
 void History::append(const std::string& line) {
   const std::unique_ptr<Dir> dir = open_shared_dir(*root_, names::kHistory);
   if (!dir) throw Error(ErrorCode::kPermission, "open", names::kHistory, "not ours to write");
-  std::unique_ptr<File> file = create_shared_file(*dir, file_name(0), IfExists::kOpen);
-  // Rotation replaces the file; whoever waited on the old one's lock would write into the past, so
-  // a busy history only loses a rotation, never a line.
-  const bool alone = file->try_lock(0, 1, LockKind::kExclusive);
-  std::uint64_t end = file->status().size;
-  if (alone && end >= kRotateAtBytes) {
-    for (int age = kOldFiles - 1; age >= 0; --age) {
-      if (dir->status(file_name(age))) dir->rename_over(file_name(age), *dir, file_name(age + 1));
+  const auto deadline = std::chrono::steady_clock::now() + kLongestWait;
+  while (true) {
+    const std::unique_ptr<File> file = create_shared_file(*dir, file_name(0), IfExists::kOpen);
+    // One writer at a time: two that append at the same end would overwrite each other's line.
+    if (!file->try_lock(0, 1, LockKind::kExclusive)) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw Error(ErrorCode::kTryAgain, "lock", file_name(0), "others are writing to it");
+      }
+      std::this_thread::sleep_for(kLookAgain);
+      continue;
     }
-    file = create_shared_file(*dir, file_name(0), IfExists::kOpen);
-    end = file->status().size;
+    const FileStatus status = file->status();
+    const std::optional<FileStatus> named = dir->status(file_name(0));
+    if (!named || named->inode != status.inode) continue;  // rotated away while we waited
+    if (status.size >= kRotateAtBytes) {
+      for (int age = kOldFiles - 1; age >= 0; --age) {
+        if (dir->status(file_name(age))) dir->rename_over(file_name(age), *dir, file_name(age + 1));
+      }
+      continue;
+    }
+    file->write_at(as_bytes(line), status.size);
+    return;
   }
-  file->write_at(as_bytes(line), end);
 }
 
 std::vector<std::string> History::of(const MessageId& id) {

@@ -91,7 +91,8 @@ void Index::abandon_after_fork() {
   db_.abandon();
 }
 
-void Index::begin() {
+void Index::begin(std::int64_t wall_ms) {
+  wall_ms_ = wall_ms;
   sql_->begin.run();
   live_changes_.clear();
   const std::uint64_t last_seen = transaction_;
@@ -111,7 +112,7 @@ bool Index::has_changed() const {
 
 void Index::commit() {
   for (const auto& [file, by] : live_changes_) {
-    if (by != 0) sql_->file_live.bind(1, file).bind(2, by).run();
+    if (by != 0) sql_->file_live.bind(1, file).bind(2, by).bind(3, wall_ms_).run();
   }
   // Who only looked leaves nothing in the log.
   if (has_changed()) {
@@ -256,6 +257,7 @@ RowState Index::ready_or_behind(const Row& row) {
 
 void Index::promote(std::string_view order_key) {
   if (order_key.empty()) return;
+  if (order_on_dead_ == OrderOnDead::kStop && key_stopped_by_dead(order_key)) return;
   Stmt& promote = sql_->promote;
   const StmtScope scope(promote);
   if (!promote.bind(1, order_key).step()) return;

@@ -113,6 +113,9 @@ struct LeaseRequest {
 
 class Index {
  public:
+  // A repeated acknowledgement is answered for at least this long.
+  static constexpr std::int64_t kRepeatedAckMs = 1000;
+
   // `dir` is the queue's directory. Nothing is opened yet.
   explicit Index(std::shared_ptr<Dir> dir);
   ~Index();
@@ -128,7 +131,7 @@ class Index {
   bool has_moved() { return db_.has_moved(); }
   void abandon_after_fork();
 
-  void begin();
+  void begin(std::int64_t wall_ms);
   // What a dead message does to its order key; holds for the transactions that follow.
   void set_order_on_dead(OrderOnDead order) { order_on_dead_ = order; }
   void commit();
@@ -186,6 +189,8 @@ class Index {
   std::size_t move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths);
   // The earliest time at which something becomes due, as milliseconds from now; nullopt: nothing.
   std::optional<std::int64_t> next_due_in(const Now& now);
+  // Of the delayed messages alone.
+  std::optional<std::int64_t> next_delayed_in(const Now& now);
   std::size_t end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
                             std::vector<Row>* deaths);
   void release_leases_of(std::uint64_t holder);  // as release(): no failure
@@ -221,6 +226,7 @@ class Index {
   void unhold(Row& row, const Now& now, const Settings& settings);
   void requeue(Row& row, bool reset_redrives);
   void remove(Row& row, const Now& now);
+  void drop(const Row& row);  // a gone one, before its second is over
   void mark_corrupt(Row& row, std::string_view reason);
   void revoke(Row& row);
   // Leases a message that is in any state but leased, for moving it; returns the token.
@@ -235,15 +241,15 @@ class Index {
     std::int64_t settled_at_ms = 0;
     std::uint32_t flags = 0;
   };
-  std::vector<Settled> settled_singles(std::size_t limit);
-  std::vector<FileRow> finished_files(std::size_t limit);   // sealed, nothing live, not yet gone
+  // Both: settled at `latest_ms` or before.
+  std::vector<Settled> settled_singles(std::size_t limit, std::int64_t latest_ms);
+  std::vector<FileRow> finished_files(std::size_t limit, std::int64_t latest_ms);  // nothing live
   std::vector<FileRow> mixed_files(std::size_t limit);      // settled rows beside live ones
   std::vector<Settled> settled_in(std::int64_t file, std::size_t limit);
   std::vector<FileRow> open_files(std::uint64_t owner);
   // Rows whose bytes are gone: deleted if a second has passed, else kept until it has.
-  void settle(std::int64_t sequence, const Now& now);
+  void settle(const std::vector<Settled>& rows, const Now& now);
   void settle_file(std::int64_t file, const Now& now);
-  void settle_range(std::int64_t file, std::uint64_t last_offset, const Now& now);
   void drop_file(std::int64_t file);
   std::size_t drop_gone(const Now& now, std::size_t limit);
   std::vector<Row> unnoted(std::size_t limit);  // whose verdict stands only in the index
@@ -282,10 +288,10 @@ class Index {
   void store_meta();
   void change_count(RowState state, std::int64_t messages, std::uint64_t bytes);
   void add_live(std::int64_t file, std::int64_t by);
-  void settle_where(std::string_view condition, std::int64_t first, std::int64_t second,
-                    const Now& now);
+  class Settler;  // of the rows that one condition names
   RowState ready_or_behind(const Row& row);
   void promote(std::string_view order_key);
+  void move_to_end(Row& row);
   void write(const Row& row);
   static Row read_row(const Stmt& statement);
   std::vector<Row> read_rows(Stmt& statement);
@@ -297,6 +303,8 @@ class Index {
   Stmt bulk_file_;
   Stmt bulk_key_;
   std::uint64_t generation_ = 0;
+  std::int64_t wall_ms_ = 0;  // of begin()
+  OrderOnDead order_on_dead_ = OrderOnDead::kContinue;
 
   // What tells at commit() whether this transaction changed anything.
   struct AtBegin {

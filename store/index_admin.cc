@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::size_t kPageLimit = 1000;
 constexpr std::int64_t kMoveLeaseMs = 600'000;
-// A repeated acknowledgement is answered for at least this long.
-constexpr std::int64_t kRepeatedAckMs = 1000;
 
 std::string_view condition_of(State state) {
   switch (state) {
@@ -117,10 +115,14 @@ std::vector<std::pair<std::uint64_t, std::int64_t>> Index::leases_by_holder() {
 }
 
 void Index::hold(Row& row, std::string_view reason, const Now& now) {
+  // What was not live has lost its place in its order key: others may have passed.
+  const bool was_live = row.state <= RowState::kHeld;
+  if (!was_live) move_to_end(row);
   row.reason = reason;
   row.due = now.wall_ms;
   row.flags |= kRowVerdict;
   set_state(row, RowState::kHeld);
+  if (!was_live) promote(row.order_key);
 }
 
 void Index::unhold(Row& row, const Now& now, const Settings& settings) {
@@ -134,12 +136,16 @@ void Index::unhold(Row& row, const Now& now, const Settings& settings) {
   set_state(row, ready_or_behind(row));
 }
 
-// Goes to the end of the queue, and so of its order key.
-void Index::requeue(Row& row, bool reset_redrives) {
-  const bool was_dead = row.state == RowState::kDead;
+void Index::move_to_end(Row& row) {
   const std::int64_t sequence = next_sequence_++;
   sql_->renumber.bind(1, row.sequence).bind(2, sequence).run();
   row.sequence = sequence;
+}
+
+// Goes to the end of the queue, and so of its order key.
+void Index::requeue(Row& row, bool reset_redrives) {
+  const bool was_dead = row.state == RowState::kDead;
+  move_to_end(row);
   row.counters.failures = 0;
   row.counters.redrives = reset_redrives ? 0 : row.counters.redrives + 1;
   row.reason.clear();
@@ -162,6 +168,12 @@ void Index::remove(Row& row, const Now& now) {
   set_state(row, RowState::kAcked);
   add_live(row.file, -1);
   promote(row.order_key);
+}
+
+void Index::drop(const Row& row) {
+  Stmt drop = db_.prepare("DELETE FROM m WHERE seq=?1");
+  drop.bind(1, row.sequence).run();
+  change_count(row.state, -1, row.size);
 }
 
 void Index::mark_corrupt(Row& row, std::string_view reason) {
@@ -187,8 +199,10 @@ std::uint64_t Index::take(Row& row, std::uint64_t holder, const Now& now) {
   return row.token;
 }
 
-std::vector<Index::Settled> Index::settled_singles(std::size_t limit) {
-  return settled_in(0, limit);
+std::vector<Index::Settled> Index::settled_singles(std::size_t limit, std::int64_t latest_ms) {
+  std::vector<Settled> settled = settled_in(0, limit);
+  std::erase_if(settled, [&](const Settled& one) { return one.settled_at_ms > latest_ms; });
+  return settled;
 }
 
 std::vector<Index::Settled> Index::settled_in(std::int64_t file, std::size_t limit) {
@@ -221,11 +235,11 @@ std::vector<FileRow> read_files(Stmt& rows) {
 }
 }  // namespace
 
-std::vector<FileRow> Index::finished_files(std::size_t limit) {
+std::vector<FileRow> Index::finished_files(std::size_t limit, std::int64_t latest_ms) {
   Stmt rows = db_.prepare(
-      "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE live=0 AND sealed=1 LIMIT "
-      "?1");
-  rows.bind(1, static_cast<std::int64_t>(limit));
+      "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE live=0 AND sealed=1 AND "
+      "settled<=?2 LIMIT ?1");
+  rows.bind(1, static_cast<std::int64_t>(limit)).bind(2, latest_ms);
   return read_files(rows);
 }
 
@@ -245,31 +259,43 @@ std::vector<FileRow> Index::open_files(std::uint64_t owner) {
   return read_files(rows);
 }
 
-void Index::settle_where(std::string_view condition, std::int64_t first, std::int64_t second,
-                         const Now& now) {
-  const std::string where = " WHERE state=9 AND " + std::string(condition);
-  Stmt drop = db_.prepare("DELETE FROM m" + where + " AND due<=?3 RETURNING size");
-  drop.bind(1, first).bind(2, second).bind(3, now.wall_ms - kRepeatedAckMs);
-  while (drop.step()) change_count(RowState::kAcked, -1, drop.u64(0));
-  Stmt keep = db_.prepare("UPDATE m SET state=10" + where + " RETURNING size");
-  keep.bind(1, first).bind(2, second);
-  while (keep.step()) {
-    const std::uint64_t size = keep.u64(0);
-    change_count(RowState::kAcked, -1, size);
-    change_count(RowState::kGone, 1, size);
+class Index::Settler {
+ public:
+  Settler(Index& index, std::string_view column, const Now& now)
+      : index_(index),
+        drop_(index.db_.prepare("DELETE FROM m WHERE state=9 AND " + std::string(column) +
+                                "=?1 AND due<=?2 RETURNING size")),
+        keep_(index.db_.prepare("UPDATE m SET state=10 WHERE state=9 AND " + std::string(column) +
+                                "=?1 RETURNING size")) {
+    drop_.bind(2, now.wall_ms - kRepeatedAckMs);
   }
-}
 
-void Index::settle(std::int64_t sequence, const Now& now) {
-  settle_where("seq=?1 AND ?2=0", sequence, 0, now);
+  void settle(std::int64_t value) {
+    const StmtScope drop(drop_);
+    drop_.bind(1, value);
+    while (drop_.step()) index_.change_count(RowState::kAcked, -1, drop_.u64(0));
+    const StmtScope keep(keep_);
+    keep_.bind(1, value);
+    while (keep_.step()) {
+      const std::uint64_t size = keep_.u64(0);
+      index_.change_count(RowState::kAcked, -1, size);
+      index_.change_count(RowState::kGone, 1, size);
+    }
+  }
+
+ private:
+  Index& index_;
+  Stmt drop_;
+  Stmt keep_;
+};
+
+void Index::settle(const std::vector<Settled>& rows, const Now& now) {
+  Settler settler(*this, "seq", now);
+  for (const Settled& row : rows) settler.settle(row.sequence);
 }
 
 void Index::settle_file(std::int64_t file, const Now& now) {
-  settle_where("file=?1 AND ?2=0", file, 0, now);
-}
-
-void Index::settle_range(std::int64_t file, std::uint64_t last_offset, const Now& now) {
-  settle_where("file=?1 AND off<=?2", file, static_cast<std::int64_t>(last_offset), now);
+  Settler(*this, "file", now).settle(file);
 }
 
 void Index::drop_file(std::int64_t file) {

@@ -86,6 +86,13 @@ std::optional<std::int64_t> Index::next_due_in(const Now& now) {
   return soonest;
 }
 
+std::optional<std::int64_t> Index::next_delayed_in(const Now& now) {
+  Stmt& first = sql_->next_delayed;
+  const StmtScope scope(first);
+  if (!first.step()) return std::nullopt;
+  return std::max<std::int64_t>(first.integer(0) - now.wall_ms, 0);
+}
+
 std::size_t Index::end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
                                  std::vector<Row>* deaths) {
   std::vector<Row> rows = read_rows(sql_->leases_of.bind_u64(1, holder));

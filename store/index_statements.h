@@ -59,7 +59,7 @@ struct Index::Statements {
             db.prepare("SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE fid=?1")),
         file_insert(db.prepare(
             "INSERT INTO f(name,kind,indexed_end,live,sealed,owner) VALUES(?1,?2,0,0,?3,?4)")),
-        file_live(db.prepare("UPDATE f SET live=live+?2 WHERE fid=?1")),
+        file_live(db.prepare("UPDATE f SET live=live+?2,settled=?3 WHERE fid=?1")),
         file_end(db.prepare("UPDATE f SET indexed_end=?2 WHERE fid=?1")),
         file_seal(db.prepare("UPDATE f SET sealed=1 WHERE fid=?1")),
         key_find(db.prepare("SELECT id,until FROM d WHERE key=?1")),

@@ -17,7 +17,9 @@ constexpr std::size_t kRowsDroppedPerPass = 10'000;
 constexpr std::uint64_t kCompactVerdictsAtBytes = 1 << 20;
 constexpr std::int64_t kSealIdleMs = 2000;
 constexpr Milliseconds kIndexWithin{5};
-constexpr Milliseconds kMaintainEvery{200};
+constexpr std::size_t kRowsTogether = 64;  // this many do not wait
+constexpr Milliseconds kMaintainEvery{1000};
+constexpr std::int64_t kRepeatedAckMs = Index::kRepeatedAckMs;
 constexpr std::uint64_t kGroupGap = record::kGroupHeaderBytes;
 
 }  // namespace
@@ -44,15 +46,14 @@ struct QueueImpl::Batch {
   }
 };
 
-void QueueImpl::maintain() {
+void QueueImpl::maintain(Settle which) {
   if (!lock_.try_byte(layout::kByteMaintenance)) return;  // someone else is at it
   struct Release {
     WriterLock& lock;
     ~Release() { lock.release_byte(layout::kByteMaintenance); }
   } release{lock_};
-  settled_since_maintenance_ = 0;
   while (true) {
-    Batch batch = collect_settled();
+    Batch batch = collect_settled(which);
     if (batch.empty()) break;
     // Everything collected is durable before anything of it is acted upon (I3).
     sync_log();
@@ -64,15 +65,16 @@ void QueueImpl::maintain() {
   }
 }
 
-QueueImpl::Batch QueueImpl::collect_settled() {
+QueueImpl::Batch QueueImpl::collect_settled(Settle which) {
   Batch batch;
   transact(layout::Purpose::kMaintain, [&](Session& session) {
     batch = {};
     Index& index = session.index;
     insert_pending(session);
     index.release_archived(session.now);
-    batch.singles = index.settled_singles(kSinglesPerPass);
-    batch.finished = index.finished_files(kFilesPerPass);
+    const std::int64_t latest = session.now.wall_ms - (which == Settle::kAll ? 0 : kRepeatedAckMs);
+    batch.singles = index.settled_singles(kSinglesPerPass, latest);
+    batch.finished = index.finished_files(kFilesPerPass, latest);
     for (const FileRow& file : index.mixed_files(kFilesPerPass)) {
       Batch::Mixed mixed{file, index.settled_in(file.rowid, kRecordsPerFile), {}};
       for (const Index::Settled& one : mixed.settled) {
@@ -84,6 +86,7 @@ QueueImpl::Batch QueueImpl::collect_settled() {
     batch.notes = index.unnoted(kNotesPerPass);
     while (index.drop_gone(session.now, kRowsDroppedPerPass) == kRowsDroppedPerPass) {
     }
+    note_leftovers(session);
     batch.generation = index.generation();
     batch.transaction = index.transaction();  // this one's number is one more: only ever too small
   });
@@ -154,29 +157,40 @@ void QueueImpl::forget_rows(const Batch& batch) {
   transact(layout::Purpose::kMaintain, [&](Session& session) {
     Index& index = session.index;
     if (index.generation() != batch.generation) return;
-    for (const Index::Settled& one : batch.singles) index.settle(one.sequence, session.now);
+    index.settle(batch.singles, session.now);
     for (const FileRow& file : batch.finished) {
       index.settle_file(file.rowid, session.now);
       index.drop_file(file.rowid);
     }
-    for (const Batch::Mixed& one : batch.mixed) {
-      index.settle_range(one.file.rowid, one.settled.back().offset, session.now);
-    }
+    // Not the whole range: others may have been acknowledged since, without a verdict.
+    for (const Batch::Mixed& one : batch.mixed) index.settle(one.settled, session.now);
     for (const Row& row : batch.notes) index.mark_noted(row.sequence, row.state);
+    note_leftovers(session);
   });
+}
+
+// What is settled but not gone yet brings the next pass.
+void QueueImpl::note_leftovers(Session& session) {
+  const std::int64_t left = session.index.count(RowState::kAcked).messages +
+                            session.index.count(RowState::kGone).messages;
+  session.after_commit.push_back(
+      [this, left] { settled_since_maintenance_ = static_cast<std::uint64_t>(left); });
 }
 
 // ---- The thread ------------------------------------------------------------------------------------
 
 void QueueImpl::start_background() {
   if (!options_.background || closed_) return;
+  const bool enough = rows_owed() >= kRowsTogether;
   const std::lock_guard guard(background_mutex_);
+  const bool wake = background_rests_ || (enough && !background_hurry_);
   background_work_ = true;
+  background_hurry_ = background_hurry_ || enough;
   if (!background_thread_.joinable()) {
     background_thread_ = std::jthread([this](const std::stop_token& stop) { background(stop); });
   }
-  // While it gathers or works it will see the flag; a wake for every send would cost more than rows.
-  if (background_rests_) background_wake_.notify_one();
+  // While it gathers or works it will see the flags; a wake per send would cost more than rows.
+  if (wake) background_wake_.notify_one();
 }
 
 // Until there is work, at most `longest`.
@@ -196,6 +210,7 @@ void QueueImpl::rest(const std::stop_token& stop, std::optional<Milliseconds> lo
 // Rests until there is work; then indexes within 5 ms, cleans up, seals what is idle for 2 s.
 void QueueImpl::background(const std::stop_token& stop) {
   std::int64_t maintained_boot_ms = clock_->boot_ms();
+  bool in_vain = false;  // byte 0 was not to be had: no hurry before the next look
   while (!stop.stop_requested()) {
     rest(stop, std::nullopt);
     try {
@@ -203,10 +218,14 @@ void QueueImpl::background(const std::stop_token& stop) {
         {
           // What is sent meanwhile gets its rows in the same transaction.
           std::unique_lock lock(background_mutex_);
-          background_wake_.wait_for(lock, stop, kIndexWithin, [] { return false; });
+          background_wake_.wait_for(lock, stop, kIndexWithin,
+                                    [&] { return background_hurry_ && !in_vain; });
+          background_hurry_ = false;
         }
         if (stop.stop_requested() || !work_once(&maintained_boot_ms)) break;
-        if (rows_owed() == 0) rest(stop, kMaintainEvery);
+        const std::size_t owed = rows_owed();
+        in_vain = owed >= kRowsTogether;
+        if (owed == 0) rest(stop, kMaintainEvery);
       }
     } catch (const std::exception& error) {
       log::error("background work failed", {{"queue", name()}, {"why", error.what()}});
@@ -226,7 +245,7 @@ bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
   if (settled_since_maintenance_ > 0) {
     more = true;
     if (now_ms - *maintained_boot_ms >= kMaintainEvery.count()) {
-      maintain();
+      maintain(Settle::kOld);
       *maintained_boot_ms = now_ms;
     }
   }

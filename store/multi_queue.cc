@@ -54,10 +54,9 @@ class RootImpl::Intent {
   std::unique_ptr<File> file_;
 };
 
-std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId> ids,
-                                     QueueImpl& to) {
+Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   std::vector<Message> small;
-  std::vector<MessageId> copied;
+  Copied copied;
   const std::int64_t now_ms = SystemClock().wall_ms();
   for (const MessageId& id : ids) {
     std::optional<Message> message;
@@ -69,7 +68,8 @@ std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId>
     }
     if (!message) continue;
     if (message->expires_at_ms != 0 && message->expires_at_ms <= now_ms) message->expires_at_ms = 0;
-    copied.push_back(id);
+    copied.ids.push_back(id);
+    if (!message->dedupe_key.empty()) copied.dedupe_keys.push_back(message->dedupe_key);
     if (!message->large_body) {
       small.push_back(std::move(*message));
       continue;
@@ -85,13 +85,14 @@ std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId>
 void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to,
                           FixResult& result) {
   QueueImpl::Taken taken = from.take_for_move(ids);
-  std::vector<MessageId> copied;
+  Copied all;
   try {
-    copied = copy_messages(from, taken.result.changed, to);
+    all = copy_messages(from, taken.result.changed, to);
   } catch (...) {
     from.give_back(taken);
     throw;
   }
+  const std::vector<MessageId>& copied = all.ids;
   if (copied.size() != taken.result.changed.size()) {
     // Unreadable ones stay where they are.
     QueueImpl::Taken moved;
@@ -109,7 +110,7 @@ void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, Queue
     moved.result.changed = copied;
     taken = std::move(moved);
   }
-  from.finish_move(taken);
+  from.finish_move(taken, all.dedupe_keys);
   from.told("move", taken.result.changed, "to " + to.name());
   append_to(result, taken.result);
 }
@@ -157,7 +158,7 @@ FixResult RootImpl::copy(QueueImpl& from, std::span<const MessageId> ids, QueueI
         wanted.push_back(id);
       }
     }
-    const std::vector<MessageId> copied = copy_messages(from, wanted, to);
+    const std::vector<MessageId> copied = copy_messages(from, wanted, to).ids;
     result.skipped_other += wanted.size() - copied.size();
     result.changed.insert(result.changed.end(), copied.begin(), copied.end());
     from.told("copy", copied, "to " + to.name());

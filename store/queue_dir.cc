@@ -59,11 +59,19 @@ Dir& QueueDir::shard(std::uint8_t shard) {
   if (!dir) throw Error(ErrorCode::kIo, "open", messages_->path() + "/" + name, "not a directory");
   if (is_new) own(*dir);
   // Its name is durable before anything in it is promised; whoever lost the race syncs it too.
-  messages_->sync();
+  try {
+    messages_->sync();
+  } catch (const Error&) {
+    // Never taken for durable later: the next send makes it anew.
+    if (is_new) messages_->remove_dir(name);
+    throw;
+  }
   const std::lock_guard guard(mutex_);
   if (!shards_[shard]) shards_[shard] = std::move(dir);
   return *shards_[shard];
 }
+
+void QueueDir::sync_shard_names() { messages_->sync(); }
 
 void QueueDir::own(File& file) {
   if (give_away_) give_owner(file, owner_);

@@ -31,6 +31,8 @@ class QueueDir {
   // msgs/xx; made (durably: msgs is synced) when missing.
   Dir& shard(std::uint8_t shard);
   Dir* existing_shard(std::uint8_t shard);
+  // For a shard that someone made who may have died before it was durable.
+  void sync_shard_names();
   // A directory of bytes kept, made when missing: "corrupt".
   std::unique_ptr<Dir> made(std::string_view name);
 

@@ -131,8 +131,13 @@ void QueueImpl::give_back(const Taken& taken) {
   bell_.ring();
 }
 
-void QueueImpl::finish_move(const Taken& taken) {
+void QueueImpl::finish_move(const Taken& taken, std::span<const std::string> dedupe_keys) {
   transact(layout::Purpose::kFix, [&](Session& session) {
+    // They may come back.
+    for (const Receipt& receipt : taken.receipts) {
+      session.index.forget_key("i:" + receipt.id.text());
+    }
+    for (const std::string& key : dedupe_keys) session.index.forget_key("k:" + key);
     for (const Receipt& receipt : taken.receipts) {
       Index::Found found = session.index.find_lease(receipt, session.now);
       if (found.row) session.index.remove(*found.row, session.now);

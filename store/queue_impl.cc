@@ -159,7 +159,8 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       ensure_index(hold);
       const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
       Session session{index_, now(), settings, *settings, hold.header(), {}, {}};
-      index_.begin();
+      index_.begin(session.now.wall_ms);
+      index_.set_order_on_dead(settings->order_on_dead);
       act(session);
       index_.commit();
       finish_commit(hold, session);
@@ -224,6 +225,9 @@ void QueueImpl::tell_history(std::string_view act, const Row& row) {
   history_.tell({act, row.id, row.reason, row.counters.deliveries, row.counters.failures});
 }
 
-int QueueImpl::lease_descriptor() { return handles_.file().descriptor(); }
+int QueueImpl::lease_descriptor() {
+  if (forked_) refuse_after_fork();
+  return handles_.file().descriptor();
+}
 
 }  // namespace spoolmq

@@ -105,7 +105,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void resume();
   void configure(std::span<const SettingText> changes);
   std::vector<FsckFinding> fsck(FsckMode mode);
-  void maintain();
+  // kOld: settled a second ago or more, so that their rows can go with their files.
+  enum class Settle : std::uint8_t { kAll, kOld };
+  void maintain(Settle which = Settle::kAll);
   [[nodiscard]] int lease_descriptor();
 
   // For moves and copies: takes messages that are not leased out of reach, and what follows.
@@ -116,7 +118,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   };
   Taken take_for_move(std::span<const MessageId> ids);
   void give_back(const Taken& taken);    // nothing was moved: as they were
-  void finish_move(const Taken& taken);  // they are elsewhere now, durably
+  void finish_move(const Taken& taken, std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
   QueueDir& dir() { return dir_; }
   std::optional<Location> locate(const MessageId& id);
@@ -169,7 +171,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings);
   void check_send_allowed(std::uint64_t bytes);
   void reserve(std::span<Outgoing> outgoing, const SendOptions& options, const Settings& settings);
-  bool try_reserve(std::span<Outgoing> outgoing, const Settings& settings, bool* must_wait);
+  enum class Place : std::uint8_t { kReserved, kFull, kUnderWay, kOldBytes };
+  Place try_reserve(std::span<Outgoing> outgoing, const Settings& settings);
   void write_out(std::span<Outgoing*> fresh, Format format, Durability durability);
   void return_reservations(std::span<Outgoing*> fresh);
   void append_group(std::span<AppendJob* const> jobs);
@@ -184,7 +187,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   SendResult send_large(Message message, std::unique_ptr<NewFile> body, const SendOptions& options);
 
   // ---- receiving (queue_receive.cc)
-  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused);
+  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused,
+                                    bool* met_damage);
   using LeaseAct = std::function<void(Session&, Row&)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
@@ -197,8 +201,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
   void rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts);
-  void rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
-                     const std::vector<HandleTable::Slot>& living);
+  void rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots);
   void move_aside(std::uint64_t generation);
   void recover_and_take_slot();
   bool boot_mark_is_current();
@@ -221,7 +224,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   // ---- maintenance (maintenance.cc)
   struct Batch;  // what one pass of maintenance works on
-  Batch collect_settled();
+  Batch collect_settled(Settle which);
+  void note_leftovers(Session& session);
   void write_verdicts(const Batch& batch);
   void remove_files(const Batch& batch);
   void punch(const FileRow& row, const std::vector<ByteRange>& ranges);
@@ -284,6 +288,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::condition_variable_any background_wake_;
   bool background_work_ = false;
   bool background_rests_ = false;
+  bool background_hurry_ = false;  // enough rows for a transaction are owed
   std::atomic<bool> closed_{false};  // no new calls
   std::atomic<bool> ended_{false};   // nor transactions: close() has done its last
   std::atomic<bool> forked_{false};

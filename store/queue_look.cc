@@ -225,7 +225,7 @@ void QueueImpl::why_queue(Session& session, std::vector<std::string>& reasons) {
   say(RowState::kLeased, "leased: being worked on");
   say(RowState::kBehind, "behind an earlier message of their order key");
   if (count(RowState::kDelayed) > 0) {
-    const auto next = index.next_due_in(session.now);
+    const auto next = index.next_delayed_in(session.now);
     reasons.push_back(std::to_string(count(RowState::kDelayed)) + " delayed, the next is due in " +
                       ms_text(next.value_or(0)));
   }

@@ -25,7 +25,8 @@ std::string_view damage_text(Damage damage) {
 }  // namespace
 
 std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool probe,
-                                             bool* paused_now) {
+                                             bool* paused_now, bool* met_damage) {
+  *met_damage = false;
   std::vector<Index::Claimed> claimed;
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
@@ -72,6 +73,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     const Damage damage = std::get<Damage>(loaded[i]);
     if (damage == Damage::kMissing && (row.flags & kRowOsDurability) != 0) {
       drop_lost(row.id);
+      *met_damage = true;
       continue;
     }
     if (damage == Damage::kOther || index_lies_about(claimed[i])) {
@@ -80,6 +82,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
       continue;
     }
     keep_corrupt(row.id, claimed[i].at, damage);
+    *met_damage = true;
   }
   return deliveries;
 }
@@ -143,8 +146,13 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     bool& watching;
     bool waiting = false;
     ~StopWaiting() {
-      if (watching) queue.lock_.release_byte(layout::kByteWatch);
-      if (waiting) queue.handles_.clear_flag(layout::kWaiting);
+      try {
+        if (watching) queue.lock_.release_byte(layout::kByteWatch);
+        if (waiting) queue.handles_.clear_flag(layout::kWaiting);
+      } catch (const Error& error) {
+        // Shown by `consumers` only; the byte goes with the process.
+        log::warn("still shown as waiting", {{"queue", queue.name()}, {"why", error.what()}});
+      }
     }
   } stop_waiting{*this, watching};
   while (true) {
@@ -153,7 +161,12 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     const bool last_look = options.wait && waited >= options.wait->count();
     if (!last_look && !watching) watching = lock_.try_byte(layout::kByteWatch);
     bool paused_now = false;
-    std::vector<Delivery> deliveries = try_receive(options, last_look || watching, &paused_now);
+    // A damaged message that was met and put aside is no reason to answer "nothing there".
+    std::vector<Delivery> deliveries;
+    bool met_damage = false;
+    do {
+      deliveries = try_receive(options, last_look || watching, &paused_now, &met_damage);
+    } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {
       if (!paused_now) return {};

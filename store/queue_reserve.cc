@@ -11,22 +11,24 @@ namespace {
 constexpr std::int64_t kIdRememberedMs = std::int64_t{7} * 24 * 3600 * 1000;
 constexpr Milliseconds kLongestSleep{250};
 
+bool same_body(const Message& one, const Message& other) {
+  if (one.large_body || other.large_body) return one.large_body == other.large_body;
+  return one.body == other.body;
+}
+
 }  // namespace
 
 bool QueueImpl::same_content(const MessageId& id, const Message& message) {
-  std::optional<Message> known = load(id);
-  if (!known) return true;  // gone: nothing to compare with
-  if (known->large_body || message.large_body) return known->large_body == message.large_body;
-  return known->body == message.body;
+  const std::optional<Message> known = load(id);
+  return !known || same_body(*known, message);  // gone: nothing to compare with
 }
 
-// Under byte 0. False: no room now, or an earlier send of the same key has not settled yet.
-bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settings,
-                            bool* must_wait) {
-  bool reserved = false;
+// Under byte 0. kUnderWay: an earlier send of the same key has not settled yet. kOldBytes: the id was
+// deleted or moved away, and its bytes have to go before it may come back.
+QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settings) {
+  Place place = Place::kFull;
   transact(layout::Purpose::kSend, [&](Session& session) {
-    *must_wait = false;
-    reserved = false;
+    place = Place::kFull;
     harvest(session);
     probe_slots(session);
     session.index.drop_old_keys(session.now);
@@ -40,11 +42,21 @@ bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settin
                                                 : std::string();
       if (!key.empty()) {
         std::optional<MessageId> known = session.index.known_key(key, session.now);
-        if (!known && one.explicit_id && session.index.find(one.message.id)) known = one.message.id;
+        const std::optional<Row> row =
+            !known && one.explicit_id ? session.index.find(one.message.id) : std::nullopt;
+        if (row && row->state >= RowState::kAcked && (row->flags & kRowRemoved) != 0) {
+          if (row->state == RowState::kAcked) {
+            place = Place::kOldBytes;
+            return;
+          }
+          session.index.drop(*row);
+        } else if (row) {
+          known = one.message.id;
+        }
         if (known) {
           // Its sender may not have been told "sent" yet; then neither may this one.
           if (!session.index.find(*known) && session.index.is_reserved(*known)) {
-            *must_wait = true;
+            place = Place::kUnderWay;
             return;
           }
           one.result = {*known, true};
@@ -68,9 +80,9 @@ bool QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settin
     }
     if (!session.index.has_room(count, bytes, settings)) return;
     for (const Index::Reservation& one : wanted) session.index.reserve(one);
-    reserved = true;
+    place = Place::kReserved;
   });
-  return reserved;
+  return place;
 }
 
 void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options,
@@ -82,11 +94,32 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
   if (!bounded && !keyed) return;
   handles_.set_flag(layout::kOwnsReservations);
   const auto started = clock_->boot_ms();
+  bool cleaned = false;
   while (true) {
     const std::uint32_t bell = bell_.prepare();
-    bool must_wait = false;
-    if (try_reserve(outgoing, settings, &must_wait)) break;
+    Place place = Place::kFull;
+    try {
+      place = try_reserve(outgoing, settings);
+    } catch (...) {
+      // It may have been committed all the same.
+      std::vector<Outgoing*> all;
+      for (Outgoing& one : outgoing) {
+        one.reserved = true;
+        all.push_back(&one);
+      }
+      return_reservations(all);
+      throw;
+    }
+    if (place == Place::kReserved) break;
     const std::int64_t waited = clock_->boot_ms() - started;
+    const bool must_wait = place != Place::kFull;
+    if (place == Place::kOldBytes) {
+      maintain();
+      if (!cleaned) {
+        cleaned = true;
+        continue;
+      }
+    }
     const bool may_block = must_wait || settings.overflow == Overflow::kBlock;
     const std::int64_t longest =
         must_wait ? options_.lock_wait.count()
@@ -104,7 +137,14 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
     if (one.reserved) fresh.push_back(&one);
   }
   for (const Outgoing& one : outgoing) {
-    if (one.reserved || !one.explicit_id || same_content(one.result.id, one.message)) continue;
+    if (one.reserved || !one.explicit_id) continue;
+    const auto first = std::find_if(fresh.begin(), fresh.end(), [&](const Outgoing* other) {
+      return other->message.id == one.result.id;
+    });
+    if (first != fresh.end() ? same_body((*first)->message, one.message)
+                             : same_content(one.result.id, one.message)) {
+      continue;
+    }
     return_reservations(fresh);
     throw Error(ErrorCode::kCannotCreate, "send", name(),
                 "another message has the id " + one.result.id.text());
@@ -147,6 +187,8 @@ void QueueImpl::wait_taken(const Outgoing& outgoing, std::optional<Milliseconds>
     if (taken) return;
     if (withdrawn) {
       sync_log();
+      ++settled_since_maintenance_;
+      start_background();
       throw Error(ErrorCode::kTryAgain, "send", name(), "nobody took the message in time");
     }
     bell_.wait(bell, timeout ? std::min(kLongestSleep, Milliseconds{timeout->count() - waited})

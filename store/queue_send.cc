@@ -13,7 +13,7 @@
 namespace spoolmq {
 namespace {
 
-constexpr std::size_t kRowsTogether = 64;
+constexpr std::size_t kMostRowsAhead = 1024;
 constexpr std::size_t kMessagesPerSlice = 1024;
 constexpr std::uint64_t kSliceBytes = 8 << 20;
 
@@ -106,35 +106,38 @@ std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
 }
 
 void QueueImpl::write_out(std::span<Outgoing*> fresh, Format format, Durability durability) {
-  std::vector<Outgoing*> single;
-  std::vector<Outgoing*> together;
-  for (Outgoing* one : fresh) {
-    const bool own_file = format == Format::kXml || one->body != nullptr;
-    (own_file ? single : together).push_back(one);
-  }
-  for (std::size_t i = 0; i < single.size(); i += kMessagesPerSlice) {
-    const std::size_t count = std::min(kMessagesPerSlice, single.size() - i);
-    write_single_files(std::span(single).subspan(i, count), format, durability);
-  }
+  const auto has_own_file = [&](const Outgoing* one) {
+    return format == Format::kXml || one->body != nullptr;
+  };
+  bool appended = false;
   bool reserved = false;
-  for (std::size_t i = 0; i < together.size();) {
+  // Runs of one kind, so that the order of the batch stays the order of the rows.
+  for (std::size_t i = 0; i < fresh.size();) {
+    const std::size_t begin = i;
+    if (has_own_file(fresh[i])) {
+      while (i < fresh.size() && i - begin < kMessagesPerSlice && has_own_file(fresh[i])) ++i;
+      write_single_files(fresh.subspan(begin, i - begin), format, durability);
+      continue;
+    }
     AppendJob job{{}, durability};
     std::uint64_t weight = 0;
-    for (; i < together.size() && job.messages.size() < kMessagesPerSlice && weight < kSliceBytes;
+    for (; i < fresh.size() && i - begin < kMessagesPerSlice && weight < kSliceBytes &&
+           !has_own_file(fresh[i]);
          ++i) {
-      weight += record::encoded_size(together[i]->message);
-      reserved = reserved || together[i]->reserved;
-      job.messages.push_back(together[i]);
+      weight += record::encoded_size(fresh[i]->message);
+      reserved = reserved || fresh[i]->reserved;
+      job.messages.push_back(fresh[i]);
     }
     appends_.run(job, weight);
+    appended = true;
   }
-  if (together.empty()) return;
+  if (!appended) return;
   // A failure from here on is not the sender's: the bytes are durable, the rows are owed.
   bool indexed = false;
   try {
     // Rows wait for company where a thread will write them; who looks for messages writes them at
     // once. A row inside every confirm serialises senders.
-    const bool now = reserved || !options_.background || rows_owed() >= kRowsTogether;
+    const bool now = reserved || !options_.background || rows_owed() >= kMostRowsAhead;
     if (now) indexed = index_pending(reserved);
   } catch (const Error& error) {
     log::warn("rows owed", {{"queue", name()}, {"why", error.what()}});

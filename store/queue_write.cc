@@ -67,10 +67,19 @@ void QueueImpl::roll_segment() {
   index_pending(true);
   const Location at{segment_->id(), names::SpoolKind::kBinary, 0, 0};
   segment_->finish();
+  std::optional<FileRow> sealed;
   transact(layout::Purpose::kSend, [&](Session& session) {
     session.index.seal(session.index.file_rowid(at, handles_.incarnation(), false));
+    sealed = session.index.find_file(at.file);
   });
   handles_.publish_segment({}, 0, 0);
+  ++settled_since_maintenance_;  // all of it may be acknowledged already
+  if (!sealed || sealed->live == 0) return;
+  // While it was open, what was acknowledged only went to the verdicts.
+  const Verdicts::Known verdicts = verdicts_.load();
+  if (const auto acked = verdicts.acked.find(at.file); acked != verdicts.acked.end()) {
+    punch(*sealed, acked->second);
+  }
 }
 
 void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
@@ -111,6 +120,8 @@ void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
 
 // The lead of a group of own files: names, one directory sync, rows.
 void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
+  // What the same senders appended before comes before in index order too.
+  index_pending(true);
   std::uint64_t count = 0;
   for (const SingleJob* job : jobs) count += job->messages.size();
   // Said before the first name exists: a reaper that finds this number ahead looks for names.
@@ -135,6 +146,11 @@ void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
     }
   }
   if (sync) shard->sync();
+  try {
+    index_pending(true);  // what was appended before has its place before
+  } catch (const Error& error) {
+    log::warn("rows owed", {{"queue", name()}, {"why", error.what()}});
+  }
   {
     const std::lock_guard guard(pending_mutex_);
     owed_.insert(owed_.end(), rows.begin(), rows.end());

@@ -115,18 +115,13 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
 }
 
 void QueueImpl::rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts) {
-  std::vector<HandleTable::Slot> living;
-  for (HandleTable::Slot& slot : handles_.read(header.slots)) {
-    if (!slot.record.segment.is_nil()) living.push_back(std::move(slot));
-  }
   for (int shard = 0; shard < 256; ++shard) {
     Dir* const dir = dir_.existing_shard(static_cast<std::uint8_t>(shard));
-    if (dir != nullptr) rebuild_shard(*dir, verdicts, living);
+    if (dir != nullptr) rebuild_shard(*dir, verdicts, header.slots);
   }
 }
 
-void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
-                              const std::vector<HandleTable::Slot>& living) {
+void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots) {
   const std::shared_ptr<const Settings> settings = refresh_settings(lock_.peek());
   RowMaker rows(index_, verdicts, now(), *settings);
   std::vector<names::SpoolName> files;
@@ -135,6 +130,10 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
     if (name && name->kind != names::SpoolKind::kBody) files.push_back(*name);
     return true;
   });
+  // Only now: a segment is in its handle's record before it has a name, so one that is listed and
+  // not found there is no longer written to. A record without durable_end is being changed: its
+  // segment, if it has a name, is finished.
+  const std::vector<HandleTable::Slot> handles = handles_.read(slots);
   // What is listed now is durable by this sync, whoever put it there (I2).
   shard.sync();
   for (const names::SpoolName& name : files) {
@@ -157,10 +156,10 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
     }
     const std::unique_ptr<File> file = shard.open(file_name, Access::kRead);
     if (!file) continue;
-    const auto owner = std::find_if(living.begin(), living.end(), [&](const auto& slot) {
-      return slot.record.segment == name.file;
+    const auto owner = std::find_if(handles.begin(), handles.end(), [&](const auto& slot) {
+      return slot.record.segment == name.file && slot.record.durable_end != 0;
     });
-    const bool open = owner != living.end();
+    const bool open = owner != handles.end();
     const auto acked = verdicts.acked.find(name.file);
     std::uint64_t promised = acked == verdicts.acked.end() ? 0 : acked->second.back().end;
     std::uint64_t limit = file->status().size;
@@ -182,7 +181,9 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts,
       if (id != name.file && rowid == 0) rowid = index_.bulk_file(row);
       rows.add_corrupt(id, where, id == name.file ? 0 : rowid);
     }
-    if (rowid == 0 && acked != verdicts.acked.end()) index_.bulk_file(row);  // all of it is done
+    // All of it is done, or nothing ever was in it (durability os: the power took its bytes).
+    const bool empty = !open && scanned.valid_end <= record::kFileHeaderBytes && !scanned.has_tail;
+    if (rowid == 0 && (acked != verdicts.acked.end() || empty)) index_.bulk_file(row);
     for (const ByteRange& range : scanned.damaged) {
       // What is acknowledged may be punched out.
       if (verdicts.is_acked(name.file, range.begin)) continue;

@@ -254,6 +254,11 @@ void QueueImpl::probe_slots(Session& session) {
     handles_.reap(slot.number, [&](const HandleTable::Slot& dead) {
       log::info("reaping a dead handle", {{"queue", name()}, {"pid", dead.record.pid}});
       reap(session, dead);
+      // Not before the rows are there: a kill in between must leave the record to the next reaper.
+      session.after_commit.push_back([this, number = dead.number,
+                                      incarnation = dead.record.incarnation] {
+        handles_.clear_reaped(number, incarnation);
+      });
     });
   }
 }
@@ -261,6 +266,7 @@ void QueueImpl::probe_slots(Session& session) {
 // Idempotent: a kill in the middle leaves the record, and the next reaper begins again.
 void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   const layout::HandleRecord& record = slot.record;
+  dir_.sync_shard_names();
   if (!record.segment.is_nil()) reap_segment(session, record);
   if (record.singles_begun != record.singles_indexed ||
       (record.flags & layout::kNamesTemporaries) != 0) {

@@ -39,7 +39,10 @@ class RootImpl {
 
 // Sends a copy of each to `to`, under the same ids, durable on return. Ids whose bytes could not be
 // read are left out of the result.
-std::vector<MessageId> copy_messages(QueueImpl& from, std::span<const MessageId> ids,
-                                     QueueImpl& to);
+struct Copied {
+  std::vector<MessageId> ids;
+  std::vector<std::string> dedupe_keys;
+};
+Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
 
 }  // namespace spoolmq

@@ -94,7 +94,13 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
   if (!made.link(names::spool_file(id_, names::SpoolKind::kBinary))) {
     throw Error(ErrorCode::kIo, "create", id_.text(), "a file of this name exists");
   }
-  if (durability == Durability::kSync) made.shard().sync();
+  try {
+    if (durability == Durability::kSync) made.shard().sync();
+  } catch (const Error&) {
+    // Nothing of it was promised, and no handle record will name it.
+    made.shard().unlink(names::spool_file(id_, names::SpoolKind::kBinary));
+    throw;
+  }
   name_is_durable_ = durability == Durability::kSync;
   file_ = made.release();
   end_ = end;

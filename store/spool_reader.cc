@@ -14,6 +14,11 @@ constexpr std::size_t kOpenFiles = 16;
 constexpr std::uint64_t kReadTogetherBytes = 1 << 20;
 constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
 
+// Blocks that were allocated and never reached the device read as zeros; a record never does.
+bool is_blank(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
 }  // namespace
 
 std::shared_ptr<File> SpoolReader::open(const Location& at) {
@@ -53,7 +58,7 @@ Loaded SpoolReader::load_xml(const MessageId& id, const Location& at) {
   if (!bytes) return Damage::kMissing;
   auto decoded = xml::decode(*bytes);
   auto* const good = std::get_if<xml::Decoded>(&decoded);
-  if (good == nullptr) return Damage::kChecksum;
+  if (good == nullptr) return is_blank(as_bytes(*bytes)) ? Damage::kMissing : Damage::kChecksum;
   if (good->message.id != id) return Damage::kOther;
   return std::move(good->message);
 }
@@ -97,7 +102,8 @@ std::vector<Loaded> SpoolReader::load(std::span<const Wanted> wanted) {
       auto decoded = record::decode(std::span(bytes).subspan(from, one.at.length), one.at.file,
                                     one.at.offset);
       if (!decoded) {
-        loaded[order[i]] = Damage::kChecksum;
+        const bool blank = is_blank(std::span(bytes).subspan(from, one.at.length));
+        loaded[order[i]] = blank ? Damage::kMissing : Damage::kChecksum;
       } else if (decoded->message.id != one.id) {
         loaded[order[i]] = Damage::kOther;
       } else {

@@ -17,7 +17,7 @@
 namespace spoolmq {
 
 enum class Damage : std::uint8_t {
-  kMissing,   // no such file, or it ends before the record
+  kMissing,   // no such file, it ends before the record, or nothing was ever written there
   kChecksum,  // the bytes do not verify
   kOther,     // they verify, but are another message: the index is wrong
 };

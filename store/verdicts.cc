@@ -15,6 +15,7 @@ namespace {
 enum Kind : std::uint32_t { kAckedRanges = 1, kMessage = 2, kMark = 3 };
 constexpr std::size_t kEntryOverhead = 16;
 constexpr std::size_t kLongestPayload = 1 << 20;
+constexpr std::uint32_t kMostKinds = 64;  // room to evolve; most garbage is not below it
 constexpr std::size_t kMostRangesPerEntry = 4096;
 
 template <typename T>
@@ -68,6 +69,20 @@ std::string message_payload(const MessageId& id, const Verdicts::OfMessage& verd
   return payload;
 }
 
+// The entry that begins at `at`; false if none does that verifies.
+bool read_entry(File& file, std::uint64_t at, std::uint64_t size, std::vector<std::byte>& entry) {
+  std::byte head[8];
+  if (file.read_at(head, at) < sizeof head) return false;
+  const auto kind = load_le<std::uint32_t>(head, 0);
+  const auto length = load_le<std::uint32_t>(head, 4);
+  if (kind == 0 || kind > kMostKinds || length > kLongestPayload) return false;
+  if (at + kEntryOverhead + length > size) return false;
+  entry.resize(kEntryOverhead + length);
+  if (file.read_at(entry, at) < entry.size()) return false;
+  return load_le<std::uint64_t>(entry, 8 + length) ==
+         XXH3_64bits_withSeed(entry.data(), 8 + length, at + 1);
+}
+
 }  // namespace
 
 std::vector<ByteRange> merged(std::vector<ByteRange> ranges, std::uint64_t gap) {
@@ -100,17 +115,12 @@ Verdicts::Known Verdicts::load() {
   const std::uint64_t size = file->status().size;
   std::vector<std::byte> entry;
   for (std::uint64_t at = 0; at + kEntryOverhead <= size;) {
-    std::byte head[8];
-    if (file->read_at(head, at) < sizeof head) break;
-    const auto kind = load_le<std::uint32_t>(head, 0);
-    const auto length = load_le<std::uint32_t>(head, 4);
-    if (length > kLongestPayload || at + kEntryOverhead + length > size) break;
-    entry.resize(kEntryOverhead + length);
-    if (file->read_at(entry, at) < entry.size()) break;
-    if (load_le<std::uint64_t>(entry, 8 + length) !=
-        XXH3_64bits_withSeed(entry.data(), 8 + length, at + 1)) {
-      break;
+    if (!read_entry(*file, at, size, entry)) {
+      ++at;  // damaged: the next whole entry may begin anywhere
+      continue;
     }
+    const auto kind = load_le<std::uint32_t>(entry, 0);
+    const std::size_t length = entry.size() - kEntryOverhead;
     const auto payload = std::span<const std::byte>(entry).subspan(8, length);
     if (kind == kAckedRanges && length >= MessageId::kBytes) {
       std::vector<ByteRange>& ranges = known.acked[id_at(payload, 0)];

@@ -5,7 +5,7 @@
 // index state, never ahead of it.
 //
 //   entry: u32 kind | u32 length of payload | payload | u64 XXH3-64 of the former, seeded with the
-//          entry's offset. Reading stops at the first entry that does not verify.
+//          entry's offset. What does not verify is skipped, to the next entry that does.
 
 #include <cstdint>
 #include <memory>

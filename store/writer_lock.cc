@@ -123,6 +123,9 @@ void WriterLock::write_holder(layout::Purpose purpose) {
 }
 
 layout::LockHeader WriterLock::peek() {
+  if (!file_) {
+    throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
+  }
   std::byte bytes[40] = {};
   if (file_->read_at(bytes, 0) < sizeof bytes) return {};
   return decode(bytes);

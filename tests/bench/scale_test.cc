@@ -26,6 +26,9 @@ constexpr double kFactor = 2;
 // The way down trees of a million rows instead of a few, once per operation.
 constexpr double kDeeperBytes = 192 << 10;
 constexpr double kDeeperCalls = 48;
+// The first to open the index reads what its log holds; that is checkpointed at 4 MiB.
+constexpr double kLogBytes = 5 << 20;
+constexpr double kLogCalls = 2 * kLogBytes / 4096;
 constexpr double kMostMemoryKib = 64 << 10;
 constexpr double kMostMicrosecondsPerClaim = 1000;
 
@@ -64,8 +67,11 @@ void compare(const Costs& empty, const Costs& full) {
         operation.c_str(), before.microseconds, before.read_bytes, before.read_calls,
         before.written_bytes, before.write_calls, cost.microseconds, cost.read_bytes,
         cost.read_calls, cost.written_bytes, cost.write_calls);
-    EXPECT_LE(cost.read_bytes, kFactor * before.read_bytes + kDeeperBytes) << operation;
-    EXPECT_LE(cost.read_calls, kFactor * before.read_calls + kDeeperCalls) << operation;
+    const bool open = operation == "open";
+    const double more_bytes = kDeeperBytes + (open ? kLogBytes : 0);
+    const double more_calls = kDeeperCalls + (open ? kLogCalls : 0);
+    EXPECT_LE(cost.read_bytes, kFactor * before.read_bytes + more_bytes) << operation;
+    EXPECT_LE(cost.read_calls, kFactor * before.read_calls + more_calls) << operation;
     EXPECT_LE(cost.written_bytes, kFactor * before.written_bytes + kDeeperBytes) << operation;
     EXPECT_LE(cost.write_calls, kFactor * before.write_calls + kDeeperCalls) << operation;
   }

@@ -260,5 +260,20 @@ TEST(Selector, AnswersEveryTruncationOfAValidExpression) {
   EXPECT_TRUE(std::holds_alternative<Selector>(Selector::parse(whole)));
 }
 
+// What a reason says behind its colon is for people.
+TEST(Selector, ComparesTheWordThatAReasonBeginsWith) {
+  MessageStatus status = dead_message();
+  status.reason = "rejected: not an order";
+  const auto matches = [&](std::string_view text) {
+    return parsed(text).matches(status, kNow, [](std::string_view) { return nullptr; });
+  };
+  EXPECT_TRUE(matches("reason = rejected"));
+  EXPECT_TRUE(matches("reason = 'rejected: not an order'"));
+  EXPECT_TRUE(matches("reason ~ '*an order'"));
+  EXPECT_FALSE(matches("reason != rejected"));
+  EXPECT_FALSE(matches("reason = reject"));
+  EXPECT_TRUE(matches("reason != expired"));
+}
+
 }  // namespace
 }  // namespace spoolmq::cli

@@ -16,7 +16,10 @@ enum class Thoroughness : std::uint8_t {
   kRebuildToo,  // the index is deleted after maintenance, and everything looked at again
 };
 
-// Opens the world's queues, looks at every message, drains what is live, and looks again.
+// What the next process does before anything else: opens the queues and looks for dead handles.
+void recover(World& world);
+
+// Opens the world's queues, recovers, looks at every message, drains what is live, and looks again.
 Violations check(World& world, Thoroughness thoroughness = Thoroughness::kNormal);
 
 // Every file of the index goes, as an operator or a damaged disk would have it.

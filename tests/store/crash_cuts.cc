@@ -1,5 +1,7 @@
 #include "tests/store/crash_cuts.h"
 
+#include <gtest/gtest.h>
+
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -8,6 +10,7 @@ namespace spoolmq::test {
 namespace {
 
 constexpr std::size_t kEnoughViolations = 12;
+constexpr std::size_t kEnoughOfASabotage = 1;
 constexpr std::uint64_t kMostOperations = 5000;
 
 enum class End : std::uint8_t { kKill, kPowerCut };
@@ -31,17 +34,19 @@ constexpr Way kWays[] = {
 std::unique_ptr<World> successor(World& world, const Way& way, std::uint64_t seed) {
   auto disk = way.end == End::kKill ? world.disk().after_kill()
                                     : world.disk().after_power_cut(way.names, way.bytes, seed);
+  WorldOptions options = world.options();
   TurnableClock clock = world.clock();
   Ledger ledger = world.ledger();
   if (way.end == End::kPowerCut) {
     clock.reboot();
+    options.power_was_cut = true;
     for (auto& [body, account] : ledger) {
       if (!account.survives_power_cut) account.may.emplace(kAbsent);
     }
   } else {
     clock.advance(10);
   }
-  return std::make_unique<World>(std::move(disk), clock, std::move(ledger), world.options());
+  return std::make_unique<World>(std::move(disk), clock, std::move(ledger), options);
 }
 
 // True if it ended before the power did.
@@ -71,49 +76,73 @@ class Runner {
       const bool ended = attempt(world, scenario_.act);
       const std::string where = ended ? "after the end" : "operation " + std::to_string(n);
       for (const Way& way : kWays) {
-        end_in(world, way, n, where);
-        if (report_.violations.size() >= kEnoughViolations) return std::move(report_);
+        judge(*successor(world, way, n), where + ", " + way.text);
+        if (report_.violations.size() >= enough_) return std::move(report_);
+      }
+      if (due(effort_.nested_stride, round_)) {
+        // Every other time a kill, else one kind of power cut after the other.
+        const std::uint64_t turn = round_ / effort_.nested_stride;
+        const Way& way = kWays[turn % 2 == 0 ? 0 : 1 + turn / 2 % (std::size(kWays) - 1)];
+        nest(world, way, n, where + ", " + way.text);
       }
       if (ended) break;
     }
     return std::move(report_);
   }
 
+  CutReport run_refused(int error_number) {
+    for (std::uint64_t n = 1; n < kMostOperations; n += effort_.stride, ++round_) {
+      World world(scenario_.options);
+      if (scenario_.prepare) scenario_.prepare(world);
+      const std::uint64_t before = world.disk().operations();
+      world.disk().fail_at(n, error_number);
+      for (const auto& act : {scenario_.act, scenario_.again}) {
+        try {
+          if (act) act(world);
+        } catch (const Error&) {
+          // Refused, or of unknown outcome: the account still allows for both.
+        }
+      }
+      const bool was_refused = world.disk().operations() >= before + n;
+      if (!was_refused) break;
+      world.disk().stop_failing();
+      for (const Way& way : kWays) {
+        judge(*successor(world, way, n), "operation " + std::to_string(n) + " refused, " + way.text,
+              Again::kDone);
+        if (report_.violations.size() >= enough_) return std::move(report_);
+      }
+    }
+    return std::move(report_);
+  }
+
  private:
+  enum class Again : std::uint8_t { kDue, kDone };
+
   static bool due(std::uint64_t stride, std::uint64_t round) {
     return stride != 0 && round % stride == 0;
   }
 
-  void end_in(World& world, const Way& way, std::uint64_t seed, const std::string& where) {
-    const std::string place = where + ", " + way.text;
-    judge(*successor(world, way, seed), place);
-    if (!due(effort_.nested_stride, round_)) return;
+  // The recovery after the cut is cut as well, at one operation after the other.
+  void nest(World& world, const Way& way, std::uint64_t seed, const std::string& place) {
     for (std::uint64_t m = 1; m < kMostOperations; m += effort_.recovery_stride) {
       const std::unique_ptr<World> next = successor(world, way, seed);
       next->disk().set_filter(sabotage_);
       next->disk().cut_at(m);
-      const bool ended = attempt(*next, [](World& recovering) {
-        for (const char* name : {"q", "other"}) {
-          recovering.queue(name).stats();
-          ReceiveOptions none;
-          none.from = "nobody";  // looks for dead handles, takes nothing
-          static_cast<void>(recovering.queue(name).receive(none));
-        }
-      });
-      if (ended) break;
+      if (attempt(*next, recover)) break;
       for (const Way& second : {kWays[0], kWays[1 + m % (std::size(kWays) - 1)]}) {
         judge(*successor(*next, second, m),
               place + ", then recovery's operation " + std::to_string(m) + ", " + second.text);
+        if (report_.violations.size() >= enough_) return;
       }
     }
   }
 
-  void judge(World& next, const std::string& place) {
+  void judge(World& next, const std::string& place, Again again = Again::kDue) {
     ++report_.cuts;
     const bool rebuild = due(effort_.rebuild_stride, round_);
     if (sabotage_) next.disk().set_filter(sabotage_);
     Violations found;
-    if (scenario_.again) {
+    if (scenario_.again && again == Again::kDue) {
       try {
         scenario_.again(next);
       } catch (const Error& error) {
@@ -129,7 +158,8 @@ class Runner {
 
   const Scenario& scenario_;
   const Effort& effort_;
-  const Filter& sabotage_;
+  const Filter sabotage_;
+  const std::size_t enough_ = sabotage_ ? kEnoughOfASabotage : kEnoughViolations;
   std::uint64_t round_ = 0;
   CutReport report_;
 };
@@ -138,6 +168,30 @@ class Runner {
 
 CutReport run_cuts(const Scenario& scenario, const Effort& effort, const Filter& sabotage) {
   return Runner(scenario, effort, sabotage).run();
+}
+
+CutReport run_refusals(const Scenario& scenario, std::uint64_t stride, int error_number) {
+  const Effort effort{.stride = stride};
+  return Runner(scenario, effort, {}).run_refused(error_number);
+}
+
+namespace {
+
+void expect_none(const Scenario& scenario, const CutReport& report) {
+  EXPECT_GT(report.cuts, std::size(kWays)) << scenario.name << ": nothing was cut";
+  for (const std::string& one : report.violations) ADD_FAILURE() << scenario.name << ": " << one;
+  ::testing::Test::RecordProperty("cuts", static_cast<int>(report.cuts));
+}
+
+}  // namespace
+
+void expect_no_violation(const Scenario& scenario, const Effort& effort) {
+  expect_none(scenario, run_cuts(scenario, effort));
+}
+
+void expect_no_violation_when_refused(const Scenario& scenario, std::uint64_t stride,
+                                      int error_number) {
+  expect_none(scenario, run_refusals(scenario, stride, error_number));
 }
 
 }  // namespace spoolmq::test

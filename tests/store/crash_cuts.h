@@ -26,13 +26,22 @@ struct Effort {
 };
 
 struct CutReport {
-  std::uint64_t cuts = 0;   // ends that were checked
-  Violations violations;    // with the place of the cut
+  std::uint64_t cuts = 0;  // ends that were checked
+  Violations violations;   // with the place of the cut
 };
 
 using Filter = std::function<Verdict(const Operation&)>;
 
 // `sabotage`, when given, is in force while the scenario acts, and in the recovery.
 CutReport run_cuts(const Scenario& scenario, const Effort& effort, const Filter& sabotage = {});
+
+// As run_cuts, but the operation is refused with this errno; then `again` is tried by the same
+// process, which lives on until the power fails or it is killed.
+CutReport run_refusals(const Scenario& scenario, std::uint64_t stride, int error_number);
+
+// Both fail the running test at every violation.
+void expect_no_violation(const Scenario& scenario, const Effort& effort);
+void expect_no_violation_when_refused(const Scenario& scenario, std::uint64_t stride,
+                                      int error_number);
 
 }  // namespace spoolmq::test

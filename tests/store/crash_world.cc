@@ -25,8 +25,7 @@ World::World(const WorldOptions& options)
       options_(options) {
   log::set_level(log::Level::kOff);
   disk_->set_support(options_.support);
-  root().create_queue("q", options_.settings);
-  root().create_queue("other", options_.settings);
+  for (const std::string& name : queues()) root().create_queue(name, options_.settings);
 }
 
 World::World(std::unique_ptr<MemoryFileSystem> disk, const TurnableClock& clock, Ledger ledger,
@@ -43,6 +42,11 @@ Root& World::root() {
   return *root_;
 }
 
+std::vector<std::string> World::queues() const {
+  if (options_.two_queues) return {"q", "other"};
+  return {"q"};
+}
+
 Queue World::another(const std::string& name) {
   OpenOptions options;
   options.clock = clock_;
@@ -57,6 +61,7 @@ Queue& World::queue(const std::string& name) {
 }
 
 void World::close() {
+  kept_.clear();
   queues_.clear();
   root_.reset();
 }
@@ -76,7 +81,8 @@ std::vector<std::string> World::spool_files(const std::string& name) const {
   return files;
 }
 
-// ---- The account ----------------------------------------------------------------------------------
+// ---- The account
+// ----------------------------------------------------------------------------------
 
 std::string World::in(std::string_view queue, std::string_view state) {
   return std::string(queue) + ":" + std::string(state);
@@ -90,27 +96,20 @@ void World::settle(const std::string& body, std::string_view state) {
   ledger_[body].may = {std::string(state)};
 }
 
-void World::send_from(Queue& queue, const std::string& body, Message message,
-                      const SendOptions& options) {
+MessageId World::send_from(Queue& queue, const std::string& body, Message message,
+                           const SendOptions& options) {
   const Durability durability = options.durability.value_or(options_.settings.durability);
   ledger_[body].survives_power_cut = durability == Durability::kSync;
   widen(body, kAbsent);
   widen(body, in("q", kLive));
   message.body = body;
-  queue.send(std::move(message), options);
+  const MessageId id = queue.send(std::move(message), options);
   settle(body, in("q", kLive));
+  return id;
 }
 
 MessageId World::send(const std::string& body, Message message, const SendOptions& options) {
-  Queue& into = queue();
-  const Durability durability = options.durability.value_or(options_.settings.durability);
-  ledger_[body].survives_power_cut = durability == Durability::kSync;
-  widen(body, kAbsent);
-  widen(body, in("q", kLive));
-  message.body = body;
-  const MessageId id = into.send(std::move(message), options);
-  settle(body, in("q", kLive));
-  return id;
+  return send_from(queue(), body, std::move(message), options);
 }
 
 void World::send_all(const std::vector<std::string>& bodies, const SendOptions& options) {
@@ -134,8 +133,15 @@ Delivery World::take() {
 void World::ack(Delivery& delivery) {
   const std::string body = whole_body(*delivery.open_body());
   widen(body, kAbsent);
-  delivery.ack();
+  try {
+    delivery.ack();
+  } catch (const Error&) {
+    // The index may be rebuilt, which forgets what was acknowledged in the last second.
+    for (const std::string& one : acked_) widen(one, in("q", kLive));
+    throw;
+  }
   settle(body, kAbsent);
+  acked_.push_back(body);
 }
 
 void World::take_and_ack(std::size_t count) {

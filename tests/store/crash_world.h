@@ -1,6 +1,6 @@
 #pragma once
-// A root with two queues on the in-memory twin as one process uses it, and the account of what it
-// was promised, kept outside the disk: for every message, told by its body, where it may be now.
+// A root with a queue or two on the in-memory twin as one process uses it, and the account of what
+// it was promised, kept outside the disk: for every message, told by its body, where it may be now.
 // Each act widens the account before it begins and narrows it when it returned; so whenever the
 // power fails, the account says what the next process may find.
 
@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -54,12 +55,14 @@ using Ledger = std::map<std::string, Account, std::less<>>;  // by body
 struct WorldOptions {
   Settings settings;
   bool one_shot = true;
+  bool two_queues = false;     // "other" too
+  bool power_was_cut = false;  // unsynced messages (durability os) may be gone
   MemoryFileSystem::Support support;
 };
 
 class World {
  public:
-  // Creates the root and the queues "q" and "other", all durable.
+  // Creates the root and its queues, durably.
   explicit World(const WorldOptions& options);
   // The next process, on what a cut has left.
   World(std::unique_ptr<MemoryFileSystem> disk, const TurnableClock& clock, Ledger ledger,
@@ -72,6 +75,7 @@ class World {
   [[nodiscard]] const WorldOptions& options() const { return options_; }
   Root& root();
   Queue& queue(const std::string& name = "q");
+  [[nodiscard]] std::vector<std::string> queues() const;
   // One more handle of the same queue.
   Queue another(const std::string& name = "q");
   void close();  // in order
@@ -80,13 +84,14 @@ class World {
 
   // Acts that keep the account.
   MessageId send(const std::string& body, Message message = {}, const SendOptions& options = {});
-  void send_from(Queue& queue, const std::string& body, Message message = {},
-                 const SendOptions& options = {});
+  MessageId send_from(Queue& queue, const std::string& body, Message message = {},
+                      const SendOptions& options = {});
   void send_all(const std::vector<std::string>& bodies, const SendOptions& options = {});
-  // A message for which `ready` says so, or the next one.
-  Delivery take();
+  Delivery take();  // the next one
   void ack(Delivery& delivery);
   void take_and_ack(std::size_t count = 1);
+  // On lease until the world ends.
+  void keep(Delivery delivery) { kept_.push_back(std::move(delivery)); }
   void reject(Delivery& delivery);
   void hold(const MessageId& id, const std::string& body);
   void requeue(const MessageId& id, const std::string& body);
@@ -103,6 +108,8 @@ class World {
   WorldOptions options_;
   std::optional<Root> root_;
   std::map<std::string, Queue> queues_;
+  std::vector<Delivery> kept_;
+  std::vector<std::string> acked_;
 };
 
 // Every byte of the body, inline or large.

@@ -129,7 +129,7 @@ TEST(Delivery, RefusesASecondVerdict) {
   EXPECT_EQ(refusal([&] { delivery->nack(); }), ErrorCode::kUsage);
   EXPECT_EQ(refusal([&] { delivery->reject(); }), ErrorCode::kUsage);
   EXPECT_EQ(refusal([&] { delivery->extend(1s); }), ErrorCode::kUsage);
-  EXPECT_EQ(refusal([&] { delivery->open_body(); }), ErrorCode::kUsage);
+  EXPECT_EQ(refusal([&] { static_cast<void>(delivery->open_body()); }), ErrorCode::kUsage);
   EXPECT_EQ(count(world.queue(), State::kReady), 1);
 }
 

@@ -15,9 +15,7 @@ class OrderKey : public ::testing::Test {
     return queue().send(keyed(body, key));
   }
   Queue& queue() { return world_.queue(); }
-  void stop_on_dead() {
-    queue().configure(std::vector<SettingText>{{"order-on-dead", "stop"}});
-  }
+  void stop_on_dead() { queue().configure(std::vector<SettingText>{{"order-on-dead", "stop"}}); }
   StoreWorld world_;
 };
 
@@ -182,6 +180,19 @@ TEST_F(OrderKey, PutsARequeuedMessageLast) {
   queue().receive()->reject();
   queue().requeue(std::span(&head, 1));
   EXPECT_EQ(drain(queue()), (Bodies{"2", "3", "1"}));
+}
+
+TEST_F(OrderKey, PutsADeadMessageLastThatIsHeldAndLetGo) {
+  const MessageId head = send("1");
+  send("2");
+  queue().receive()->reject();
+  queue().hold(std::span(&head, 1), "");
+  auto second = queue().receive();
+  ASSERT_TRUE(second);
+  queue().unhold(std::span(&head, 1));
+  EXPECT_FALSE(queue().receive());
+  second->ack();
+  EXPECT_EQ(drain(queue()), Bodies{"1"});
 }
 
 TEST_F(OrderKey, ComparesPrioritiesOfHeadsOnly) {

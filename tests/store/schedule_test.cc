@@ -141,14 +141,5 @@ TEST_F(Schedule, GivesEveryMessageTheQueuesTimeToLive) {
   EXPECT_EQ(queue_.status(by_message)->expires_at_ms, world_.clock().wall_ms() + 600'000);
 }
 
-TEST_F(Schedule, NeverDelaysLongerThanAskedWhenTheClockWentBack) {
-  queue_.send(delayed("x", 10s));
-  queue_.close();
-  world_.clock().step_wall(-24h);
-  Queue again = world_.open();
-  world_.clock().advance(11s);
-  EXPECT_EQ(take(again), "x");
-}
-
 }  // namespace
 }  // namespace spoolmq::test

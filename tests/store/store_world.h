@@ -25,7 +25,7 @@ class FakeClock final : public Clock {
   [[nodiscard]] std::int64_t boot_ms() const override { return boot_; }
   [[nodiscard]] std::string boot_id() const override;
 
-  void advance(Milliseconds by);           // both clocks
+  void advance(Milliseconds by);  // both clocks
   void step_wall(Milliseconds by) { wall_ += by.count(); }
   void start_new_boot(Milliseconds after);  // the wall clock goes on by `after`
 
@@ -45,14 +45,14 @@ class StoreWorld {
   ~StoreWorld();
 
   FakeClock& clock() { return *clock_; }
-  MemoryFileSystem& disk() { return *disk_; }         // twin only
+  MemoryFileSystem& disk() { return *disk_; }                      // twin only
   [[nodiscard]] const std::string& path() const { return path_; }  // of the root; disk only
   Root& root() { return *root_; }
   Queue& queue();  // opened on first use; no thread of its own
   // One more handle. Without `options.clock` it uses the world's.
   Queue open(std::string_view name = "q", OpenOptions options = no_thread());
   Queue create(std::string_view name, const Settings& settings = {});
-  void reopen();     // closes queue() in order; the next use opens it again
+  void reopen();                       // closes queue() in order; the next use opens it again
   void power_cut(Milliseconds after);  // twin only: nothing is lost but the boot
   std::unique_ptr<Dir> queue_dir(std::string_view name = "q");
   // The spool files of a queue, as "xx/UUID.seg".

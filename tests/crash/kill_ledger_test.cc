@@ -1,0 +1,71 @@
+// The account itself: a log without fault passes, and each kind of fault is seen.
+#include <gtest/gtest.h>
+
+#include "tests/crash/kill_ledger.h"
+
+namespace spoolmq::test {
+namespace {
+
+// One message sent by p1, taken by c2 and acknowledged.
+const std::string kSend = "sending p1 a 77 - 1 p1.0:1\nsent p1 a ID-A\n";
+const std::string kTake = "got c2 ID-A a 1 77\n";
+const std::string kAck = "acking c2 ID-A\nacked c2 ID-A\n";
+const std::string kKeys =
+    "sending p1 x 5 k 1 p1.0:1\nsent p1 x ID-X\nsending p1 y 6 k 2 p1.0:2\nsent p1 y ID-Y\n";
+
+struct Case {
+  const char* name;
+  std::string log;
+  std::map<std::string, std::string> left;
+  const char* violation;  // a part of it; null: none
+};
+
+class LedgerFaults : public ::testing::TestWithParam<Case> {};
+
+TEST_P(LedgerFaults, AreSeen) {
+  Ledger ledger;
+  ledger.read(GetParam().log);
+  const std::vector<std::string> violations = ledger.finish(GetParam().left);
+  if (GetParam().violation == nullptr) {
+    EXPECT_TRUE(violations.empty()) << violations.front();
+    return;
+  }
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_NE(violations[0].find(GetParam().violation), std::string::npos) << violations[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, LedgerFaults,
+    ::testing::Values(
+        Case{"Clean", kSend + kTake + kAck, {}, nullptr},
+        Case{"CleanAfterADeath", kSend + kTake + "killing c2\ngot c3 ID-A a 2 77\nacking c3 ID-A\n",
+             {}, nullptr},
+        Case{"CleanCutShort",
+             "sending p1 a 77 - 1 p1.0:1\nkilling p1\ngot c2 ID-A a 1 77\nacking c2 ID-A\n",
+             {}, nullptr},
+        Case{"Lost", kSend, {}, "lost: a"},
+        Case{"StillThere", kSend, {{"ID-A", "ready"}}, "still there"},
+        Case{"Unrejected", kSend, {{"ID-A", "dead"}}, "without a rejection"},
+        Case{"AfterAck", kSend + kTake + kAck + "got c3 ID-A a 2 77\nreleasing c3 ID-A\n", {},
+             "after its ack"},
+        Case{"Torn", kSend + "got c2 ID-A a 1 78\n" + kAck, {}, "another body"},
+        Case{"TwiceUnderALease", kSend + kTake + "got c3 ID-A a 2 77\nacking c3 ID-A\n", {},
+             "while c2 held it"},
+        Case{"CountNotRaised",
+             kSend + kTake + "killing c2\ngot c3 ID-A a 1 77\nacking c3 ID-A\n", {},
+             "again with count"},
+        Case{"Phantom", "sending p1 a 77 - 1 p1.0:1\ngot c2 ID-A a 1 77\n" + kAck, {}, "phantom"},
+        Case{"Unknown", kSend + kTake + kAck, {{"ID-Z", "ready"}}, "unknown message"},
+        Case{"TwoIds", kSend + "sent p1 a ID-B\n" + kTake + kAck, {}, "two ids"},
+        Case{"OutOfOrder",
+             kKeys + "got c2 ID-Y y 1 6\nacking c2 ID-Y\ngot c2 ID-X x 1 5\nacking c2 ID-X\n", {},
+             "came before number 1"},
+        Case{"TwoOfOneKey",
+             kKeys + "got c2 ID-X x 1 5\nacking c2 ID-X\ngot c2 ID-Y y 1 6\n"
+                     "sending p3 z 5 k 1 p3.0:1\nsent p3 z ID-Z\ngot c3 ID-Z z 1 5\n"
+                     "acking c3 ID-Z\nacking c2 ID-Y\n",
+             {}, "of the same key was out"}),
+    [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace spoolmq::test

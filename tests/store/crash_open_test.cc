@@ -1,0 +1,139 @@
+// Closing, opening, rebuilding and reaping, cut at every operation.
+
+#include <gtest/gtest.h>
+
+#include "tests/store/crash_cuts.h"
+
+namespace spoolmq::test {
+namespace {
+
+WorldOptions closing_cleanly() {
+  WorldOptions options;
+  options.one_shot = false;
+  options.settings.backoff = Milliseconds{0};
+  return options;
+}
+
+void fill(World& world) {
+  world.send("own file");
+  world.send_all({"a", "b", "c"});
+  world.take_and_ack(2);
+  world.queue().maintain();
+}
+
+TEST(CrashOpen, KeepsEverythingAcrossAClose) {
+  expect_no_violation({.name = "close",
+                       .options = closing_cleanly(),
+                       .prepare = fill,
+                       .act = [](World& world) { world.close(); }},
+                      {.nested_stride = 6, .recovery_stride = 4, .rebuild_stride = 4});
+}
+
+TEST(CrashOpen, KeepsEverythingAcrossAnOpenAfterACleanMark) {
+  expect_no_violation({.name = "open after close",
+                       .options = closing_cleanly(),
+                       .prepare =
+                           [](World& world) {
+                             fill(world);
+                             world.close();
+                             world.clock().reboot();
+                           },
+                       .act =
+                           [](World& world) {
+                             world.send("delta");
+                             world.take_and_ack();
+                             world.close();
+                           }},
+                      {.stride = 2, .nested_stride = 16, .recovery_stride = 4});
+}
+
+TEST(CrashOpen, KeepsUnsyncedMessagesAcrossACleanMark) {
+  WorldOptions options = closing_cleanly();
+  options.settings.durability = Durability::kOs;
+  expect_no_violation({.name = "os, close",
+                       .options = options,
+                       .prepare =
+                           [](World& world) {
+                             world.send("one");
+                             world.send("two");
+                             world.send("three");
+                           },
+                       .act = [](World& world) { world.close(); }},
+                      {.stride = 2, .rebuild_stride = 4});
+}
+
+TEST(CrashOpen, RebuildsADeletedIndex) {
+  expect_no_violation({.name = "rebuild",
+                       .options = closing_cleanly(),
+                       .prepare =
+                           [](World& world) {
+                             fill(world);
+                             Delivery delivery = world.take();
+                             world.reject(delivery);
+                             world.clock().advance(5000);
+                             world.queue().maintain();
+                             world.close();
+                             delete_index(world);
+                           },
+                       .act = [](World& world) { world.queue().stats(); }},
+                      {.nested_stride = 16, .recovery_stride = 8});
+}
+
+TEST(CrashOpen, SealsAndRollsASegment) {
+  expect_no_violation({.name = "roll",
+                       .options = closing_cleanly(),
+                       .prepare =
+                           [](World& world) {
+                             world.send_all({"a", "b"});
+                             world.close();
+                           },
+                       .act =
+                           [](World& world) {
+                             world.send_all({"c", "d"});
+                             world.close();
+                             world.send("e");
+                             world.send("f");
+                           }},
+                      {.stride = 3, .nested_stride = 12, .recovery_stride = 4});
+}
+
+// The dead sender's slot is not the one that the next process takes: receiving must find it.
+TEST(CrashOpen, ReapsAHandleWhoseSlotNobodyTakes) {
+  expect_no_violation({.name = "second slot",
+                       .options = closing_cleanly(),
+                       .prepare = [](World& world) { world.queue().stats(); },
+                       .act =
+                           [](World& world) {
+                             Queue second = world.another();
+                             world.send_from(second, "one");
+                             world.send_from(second, "two");
+                             world.send_from(second, "three");
+                             world.keep(world.take());
+                             world.keep(*second.receive());
+                           }},
+                      {.stride = 3, .nested_stride = 2, .recovery_stride = 2});
+}
+
+TEST(CrashOpen, KeepsSettingsAndPause) {
+  const Scenario scenario{.name = "configure",
+                          .options = closing_cleanly(),
+                          .prepare = [](World& world) { world.send("alpha"); },
+                          .act =
+                              [](World& world) {
+                                const SettingText change{"max-failures", "3"};
+                                world.queue().configure({&change, 1});
+                                Pause pause;
+                                pause.receive = true;
+                                world.queue().pause(pause);
+                              },
+                          .again =
+                              [](World& world) {
+                                if (world.queue().paused()) world.queue().resume();
+                                const std::int64_t failures = world.queue().settings().max_failures;
+                                EXPECT_TRUE(failures == 3 || failures == 10) << failures;
+                              }};
+  expect_no_violation(scenario, {.nested_stride = 8, .recovery_stride = 8});
+}
+
+}  // namespace
+}  // namespace spoolmq::test

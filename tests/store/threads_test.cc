@@ -1,0 +1,166 @@
+// Many threads and many handles on one queue.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "tests/store/store_world.h"
+
+namespace spoolmq::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Bodies "thread:number"; each thread's must come in their order, and each once.
+void expect_complete(const std::vector<std::string>& bodies, int threads, int sends) {
+  EXPECT_EQ(bodies.size(), static_cast<std::size_t>(threads * sends));
+  std::map<int, int> next;
+  for (const std::string& body : bodies) {
+    const std::size_t colon = body.find(':');
+    ASSERT_NE(colon, std::string::npos);
+    const int thread = std::stoi(body.substr(0, colon));
+    EXPECT_EQ(std::stoi(body.substr(colon + 1)), next[thread]) << "of thread " << thread;
+    ++next[thread];
+  }
+}
+
+void send_from_threads(const std::function<Queue&(int)>& queue_of, int threads, int sends,
+                       const SendOptions& options = {}) {
+  std::vector<std::jthread> senders;
+  for (int t = 0; t < threads; ++t) {
+    senders.emplace_back([&, t] {
+      Queue& queue = queue_of(t);
+      for (int i = 0; i < sends; ++i) {
+        queue.send(text(std::to_string(t) + ":" + std::to_string(i)), options);
+      }
+    });
+  }
+}
+
+TEST(Threads, ShareOneHandleAndKeepEachTheirOrder) {
+  StoreWorld world({}, On::kDisk);
+  constexpr int kThreads = 16;
+  constexpr int kSends = 50;
+  Queue& queue = world.queue();
+  send_from_threads([&](int) -> Queue& { return queue; }, kThreads, kSends);
+  expect_complete(drain(queue), kThreads, kSends);
+}
+
+TEST(Threads, ShareOneHandleAlsoForFilesOfTheirOwn) {
+  StoreWorld world({}, On::kDisk);
+  constexpr int kThreads = 8;
+  constexpr int kSends = 10;
+  SendOptions xml;
+  xml.format = Format::kXml;
+  Queue& queue = world.queue();
+  send_from_threads([&](int) -> Queue& { return queue; }, kThreads, kSends, xml);
+  expect_complete(drain(queue), kThreads, kSends);
+  EXPECT_TRUE(queue.fsck(FsckMode::kLook).empty());
+}
+
+TEST(Threads, WithAHandleEachAllSendAndAllAreRead) {
+  StoreWorld world({}, On::kDisk);
+  constexpr int kHandles = 12;
+  constexpr int kSends = 20;
+  std::vector<Queue> handles;
+  for (int i = 0; i < kHandles; ++i) {
+    OpenOptions options;
+    options.clock = std::make_shared<SystemClock>();
+    handles.push_back(world.open("q", options));
+  }
+  send_from_threads([&](int t) -> Queue& { return handles[static_cast<std::size_t>(t)]; }, kHandles,
+                    kSends);
+  expect_complete(drain(world.queue()), kHandles, kSends);
+  EXPECT_EQ(world.queue().consumers().size(), kHandles + 1U);
+}
+
+TEST(Threads, ReceiveEachMessageOnceWhileOthersSend) {
+  StoreWorld world({}, On::kDisk);
+  constexpr int kSenders = 3;
+  constexpr int kReceivers = 3;
+  constexpr int kSends = 60;
+  OpenOptions options;
+  options.clock = std::make_shared<SystemClock>();
+  Queue first = world.open("q", options);
+  Queue second = world.open("q", options);
+  std::mutex mutex;
+  std::vector<std::string> got;
+  {
+    std::vector<std::jthread> receivers;
+    for (int r = 0; r < kReceivers; ++r) {
+      receivers.emplace_back([&, r] {
+        Queue& queue = r % 2 == 0 ? first : second;
+        ReceiveOptions wait;
+        wait.wait = 20s;
+        wait.max = 7;
+        wait.cancelled = [&] {
+          const std::lock_guard guard(mutex);
+          return got.size() == kSenders * kSends;
+        };
+        while (true) {
+          std::vector<Delivery> deliveries = queue.receive_batch(wait);
+          if (deliveries.empty()) return;
+          for (const Delivery& one : deliveries) {
+            const std::lock_guard guard(mutex);
+            got.push_back(one.message().body);
+          }
+          queue.ack_batch(deliveries);
+        }
+      });
+    }
+    send_from_threads([&](int t) -> Queue& { return t % 2 == 0 ? second : first; }, kSenders,
+                      kSends);
+  }
+  EXPECT_EQ(got.size(), static_cast<std::size_t>(kSenders * kSends));
+  EXPECT_EQ(std::set<std::string>(got.begin(), got.end()).size(), got.size());
+  EXPECT_EQ(total(first), 0);
+}
+
+TEST(Threads, TellTheHistoryWithoutLosingALine) {
+  Settings settings;
+  settings.history = HistoryLevel::kAll;
+  StoreWorld world(settings, On::kDisk);
+  constexpr int kThreads = 4;
+  constexpr int kEach = 100;
+  std::vector<Message> batch(kThreads * kEach, text("x"));
+  std::vector<MessageId> ids;
+  for (const SendResult& one : world.queue().send_batch(batch)) ids.push_back(one.id);
+  std::vector<Queue> handles;
+  for (int i = 0; i < kThreads; ++i) handles.push_back(world.open());
+  {
+    std::vector<std::jthread> workers;
+    for (Queue& queue : handles) {
+      workers.emplace_back([&queue] {
+        for (int i = 0; i < kEach; ++i) queue.receive()->ack();
+      });
+    }
+  }
+  std::size_t told = 0;
+  for (const MessageId& id : ids) told += world.queue().trace(id).size();
+  EXPECT_EQ(told, ids.size());
+}
+
+TEST(Threads, OpenAndCloseHandlesAllTheTime) {
+  StoreWorld world({}, On::kDisk);
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 10;
+  {
+    std::vector<std::jthread> openers;
+    for (int t = 0; t < kThreads; ++t) {
+      openers.emplace_back([&] {
+        for (int i = 0; i < kRounds; ++i) {
+          Queue queue = world.open();
+          queue.send_batch({text("a"), text("b")});
+        }
+      });
+    }
+  }
+  EXPECT_EQ(drain(world.queue()).size(), 2U * kThreads * kRounds);
+  EXPECT_TRUE(world.queue().fsck(FsckMode::kLook).empty());
+}
+
+}  // namespace
+}  // namespace spoolmq::test
