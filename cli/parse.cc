@@ -96,7 +96,9 @@ class Walk {
     }
   }
 
-  [[nodiscard]] std::string_view tried() const { return word.empty() ? std::string_view("run") : word; }
+  [[nodiscard]] std::string_view tried() const {
+    return word.empty() ? std::string_view("run") : word;
+  }
 
   std::span<const char* const> arguments_;
   std::size_t next_ = 0;

@@ -63,12 +63,15 @@ void QueueImpl::fsck_messages(std::vector<FsckFinding>& findings, FsckMode mode)
   while (true) {
     std::vector<SpoolReader::Wanted> wanted;
     std::vector<RowState> states;
+    std::vector<bool> os;
     look([&](Session& session) {
       wanted.clear();
       states.clear();
+      os.clear();
       for (const Row& row : session.index.page(page)) {
         wanted.push_back({row.id, session.index.location(row)});
         states.push_back(row.state);
+        os.push_back((row.flags & kRowOsDurability) != 0);
         page.after_sequence = row.sequence;
       }
     });
@@ -77,6 +80,13 @@ void QueueImpl::fsck_messages(std::vector<FsckFinding>& findings, FsckMode mode)
       const auto* const damage = std::get_if<Damage>(&loaded[i]);
       if (damage == nullptr) continue;
       if (!locate(wanted[i].id)) continue;  // acknowledged meanwhile
+      if (os[i] && *damage == Damage::kMissing) {
+        // As was agreed when it was sent; dropped when it is met.
+        if (mode == FsckMode::kRepair) drop_lost(wanted[i].id);
+        findings.push_back({"message", wanted[i].id.text(), "lost with the power, durability os",
+                            mode == FsckMode::kRepair});
+        continue;
+      }
       const bool known = states[i] == RowState::kCorrupt;
       if (mode == FsckMode::kRepair && !known && *damage != Damage::kOther) {
         mark_damaged(wanted[i].id, wanted[i].at, *damage);

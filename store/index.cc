@@ -184,6 +184,13 @@ std::uint64_t Index::checkpoint_if_over(std::uint64_t log_limit) {
   return static_cast<std::uint64_t>(std::max(frames - moved, 0)) * (kPageBytes + 24);
 }
 
+bool Index::log_is_over(std::uint64_t log_limit) {
+  sqlite3_file* const log = log_file();
+  sqlite3_int64 bytes = 0;
+  return log != nullptr && log->pMethods->xFileSize(log, &bytes) == SQLITE_OK &&
+         static_cast<std::uint64_t>(bytes) > log_limit;
+}
+
 bool Index::checkpoint_all() { return db_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }
 
 Row Index::read_row(const Stmt& statement) {

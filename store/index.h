@@ -84,7 +84,7 @@ struct Row {
   std::uint64_t token = 0;
   std::uint64_t holder = 0;          // incarnation; 0: a timed lease
   std::int64_t lease_wall_ms = 0;    // timed: the deadline on the wall clock
-  std::int64_t lease_length_ms = 0;
+  std::int64_t lease_length_ms = 0;  // leased; delayed: how long the delay was
   std::string reason;
   std::uint32_t flags = 0;
 };
@@ -140,6 +140,7 @@ class Index {
   // SQLite's handle of its log, for syncing it outside the lock.
   sqlite3_file* log_file() { return db_.log_file(); }
   // Checkpoints if the log is longer than `log_limit` bytes. Returns the log's length in bytes.
+  bool log_is_over(std::uint64_t log_limit);
   std::uint64_t checkpoint_if_over(std::uint64_t log_limit);
   bool checkpoint_all();  // false if a reader is in the way
   Db& db() { return db_; }
@@ -196,6 +197,7 @@ class Index {
   void release_leases_of(std::uint64_t holder);  // as release(): no failure
   // After a boot: bound leases are over, timed ones get what the wall clock leaves.
   void convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths);
+  void clamp_times(const Now& now);  // likewise: delays and expiries
   // The row a receipt names, if its lease runs; else what became of it.
   struct Found {
     LeaseOutcome outcome = LeaseOutcome::kLost;
@@ -222,6 +224,10 @@ class Index {
   std::int64_t oldest_ready_ms();
   std::int64_t file_count();
   std::vector<std::pair<std::uint64_t, std::int64_t>> leases_by_holder();
+  // Order keys that a dead message stopped go on: order-on-dead became `continue`.
+  void promote_stopped_keys();
+  // As it was before take(), but for its place in its order key, which may have become the head.
+  void put_back(Row before);
   void hold(Row& row, std::string_view reason, const Now& now);
   void unhold(Row& row, const Now& now, const Settings& settings);
   void requeue(Row& row, bool reset_redrives);

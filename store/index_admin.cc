@@ -114,6 +114,20 @@ std::vector<std::pair<std::uint64_t, std::int64_t>> Index::leases_by_holder() {
   return counts;
 }
 
+void Index::promote_stopped_keys() {
+  Stmt stopped = db_.prepare("SELECT DISTINCT okey FROM m WHERE okey IS NOT NULL AND state=6");
+  std::vector<std::string> keys;
+  while (stopped.step()) keys.push_back(stopped.text(0));
+  for (const std::string& key : keys) promote(key);
+}
+
+void Index::put_back(Row before) {
+  const bool waits = before.state == RowState::kReady || before.state == RowState::kBehind;
+  const RowState state = waits ? ready_or_behind(before) : before.state;
+  before.state = RowState::kLeased;
+  set_state(before, state);
+}
+
 void Index::hold(Row& row, std::string_view reason, const Now& now) {
   // What was not live has lost its place in its order key: others may have passed.
   const bool was_live = row.state <= RowState::kHeld;

@@ -117,6 +117,17 @@ void Index::convert_leases(const Now& now, const Settings& settings, std::vector
   }
 }
 
+// A wall clock that went back with the boot must not make anybody wait longer than was asked for.
+void Index::clamp_times(const Now& now) {
+  Stmt delays = db_.prepare(
+      "UPDATE m SET due=?1+span WHERE state=4 AND span IS NOT NULL AND due>?1+span");
+  delays.bind(1, now.wall_ms).run();
+  Stmt expiries = db_.prepare(
+      "UPDATE m SET expires=?1+(expires-sent) WHERE expires IS NOT NULL AND state IN (1,3,4) AND "
+      "sent>?1");
+  expiries.bind(1, now.wall_ms).run();
+}
+
 Index::Found Index::find_lease(const Receipt& receipt, const Now& now) {
   std::optional<Row> row = find(receipt.id);
   if (!row || row->token != receipt.token) return {};
@@ -157,6 +168,7 @@ void Index::nack(Row& row, const Now& now, const Settings& settings, std::string
   const std::int64_t delay = delay_ms.value_or(backoff_ms(row.counters.failures, settings));
   if (delay > 0) {
     row.due = now.wall_ms + delay;
+    row.lease_length_ms = delay;
     set_state(row, RowState::kDelayed);
   } else {
     set_state(row, RowState::kReady);  // a leased message is the head of its key

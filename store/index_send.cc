@@ -65,6 +65,7 @@ bool Index::insert(const Entry& entry, const Now& now, const Settings& settings)
       .bind(14, std::int64_t{entry.from.uid})
       .bind(15, std::int64_t{entry.from.pid})
       .bind(16, std::int64_t{entry.flags})
+      .bind_or_null(17, state == RowState::kDelayed ? entry.not_before_ms - entry.sent_at_ms : 0)
       .run();
   if (db_.changes() == 0) return false;
   ++next_sequence_;

@@ -21,8 +21,8 @@ struct Index::Statements {
             "n10=?22,b10=?23,nr=?24,br=?25 WHERE one=1")),
         insert(db.prepare(
             "INSERT OR IGNORE INTO m(seq,id,state,prio,file,off,len,size,sent,due,expires,okey,"
-            "sender,uid,pid,deliveries,failures,redrives,flags,note)"
-            " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,0,0,0,?16,0)")),
+            "sender,uid,pid,deliveries,failures,redrives,flags,span,note)"
+            " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,0,0,0,?16,?17,0)")),
         write(db.prepare(
             "UPDATE m SET state=?3,due=?4,deliveries=?5,failures=?6,redrives=?7,token=?8,"
             "holder=?9,wall=?10,span=?11,reason=?12,flags=?13,note=max(note,?14) WHERE seq=?1")),

@@ -2,10 +2,11 @@
 // Byte layouts of the two small files every handle shares (FORMAT.md sections 6 and 7).
 // Neither needs to be durable: after a boot both are rebuilt before anything is served.
 //
-// `lock`, 64 bytes, written only by the holder of byte 0:
+// `lock`, 72 bytes, written only by the holder of byte 0:
 //    0 magic "SPQLOCK1"    8 u64 index generation G    16 u64 number of the last index transaction
 //   24 u32 slots in use (high water)    28 u32 flags: 1 receive paused, 2 send paused
 //   32 u64 version of queue.toml (grows with each change)
+//   64 u64 stamp of the index's database: what a checkpoint left (0: unknown, one is under way)
 //   40 u32 holder's pid   44 u32 holder's purpose   48 i64 since, ms since boot   56 u64 incarnation
 // Lock bytes of `lock` lie above its content: byte 0 … 2 of the design are offsets 4096 … 4098.
 //
@@ -26,6 +27,7 @@
 namespace spoolmq::layout {
 
 inline constexpr std::size_t kLockHeaderBytes = 64;
+inline constexpr std::uint64_t kDatabaseStampAt = 64;
 inline constexpr std::uint64_t kByteIndexWriter = 4096;
 inline constexpr std::uint64_t kByteMaintenance = 4097;
 inline constexpr std::uint64_t kByteWatch = 4098;
@@ -38,6 +40,7 @@ struct LockHeader {
   std::uint32_t slots = 0;
   std::uint32_t flags = 0;
   std::uint64_t settings_version = 0;
+  std::uint64_t database_stamp = 0;
 };
 
 enum class Purpose : std::uint32_t {

@@ -57,7 +57,7 @@ class RootImpl::Intent {
 Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   std::vector<Message> small;
   Copied copied;
-  const std::int64_t now_ms = SystemClock().wall_ms();
+  const std::int64_t now_ms = from.wall_ms();
   for (const MessageId& id : ids) {
     std::optional<Message> message;
     try {

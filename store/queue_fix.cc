@@ -121,11 +121,7 @@ void QueueImpl::give_back(const Taken& taken) {
   transact(layout::Purpose::kFix, [&](Session& session) {
     for (std::size_t i = 0; i < taken.before.size(); ++i) {
       const Index::Found found = session.index.find_lease(taken.receipts[i], session.now);
-      if (!found.row) continue;
-      Row row = taken.before[i];
-      const RowState before = row.state;
-      row.state = RowState::kLeased;
-      session.index.set_state(row, before);
+      if (found.row) session.index.put_back(taken.before[i]);
     }
   });
   bell_.ring();
@@ -193,6 +189,9 @@ void QueueImpl::configure(std::span<const SettingText> changes) {
   ++header.settings_version;
   hold.write_header(header);
   refresh_settings(header);
+  if (changed.order_on_dead == OrderOnDead::kContinue) {
+    transact_held(hold, [](Session& session) { session.index.promote_stopped_keys(); });
+  }
   bell_.ring();
 }
 

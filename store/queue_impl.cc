@@ -80,7 +80,7 @@ void QueueImpl::close() {
     });
     bell_.ring();
   }
-  if (!options_.one_shot) write_clean_mark_if_last();
+  if (!options_.one_shot) write_clean_mark_if_last(*hold);
   {
     const std::unique_lock alone(log_guard_);
     index_.close();
@@ -133,8 +133,37 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
     rebuild(hold, "");
     return;
   }
-  const std::unique_lock alone(log_guard_);
-  index_.open(header.generation, header.transaction);
+  // An older copy under a log that goes on from a newer one: its pages verify, and the log's do, but
+  // what a checkpoint moved in between is missing.
+  const std::uint64_t stamp = database_stamp(header.generation);
+  if (header.database_stamp != 0 && stamp != 0 && header.database_stamp != stamp) {
+    throw SqliteError(SQLITE_CORRUPT, "open the index", path(), "another file stands in its place");
+  }
+  {
+    const std::unique_lock alone(log_guard_);
+    index_.open(header.generation, header.transaction);
+  }
+  if (header.database_stamp == stamp) return;
+  layout::LockHeader stamped = header;
+  stamped.database_stamp = stamp;
+  hold.write_header(stamped);
+}
+
+std::uint64_t QueueImpl::database_stamp(std::uint64_t generation) {
+  const auto status = dir_.dir().status(names::index_file(generation));
+  if (!status) return 0;
+  const auto mtime = static_cast<std::uint64_t>(status->mtime_ns);
+  return (mtime * 31 + status->size) | 1;  // never 0
+}
+
+// A kill in the middle leaves stamp 0, which the next opener replaces by what it finds.
+void QueueImpl::checkpoint(WriterLock::Hold& hold, const std::function<void()>& act) {
+  layout::LockHeader header = hold.header();
+  header.database_stamp = 0;
+  hold.write_header(header);
+  act();
+  header.database_stamp = database_stamp(header.generation);
+  hold.write_header(header);
 }
 
 void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
@@ -191,7 +220,13 @@ void QueueImpl::finish_commit(WriterLock::Hold& hold, Session& session) {
   hold.write_header(header);
   for (const auto& step : session.after_commit) step();
   for (const Row& row : session.deaths) tell_history("dead", row);
-  log_pinned_ = index_.checkpoint_if_over(kCheckpointLogBytes) > kLogLimitBytes;
+  if (!index_.log_is_over(kCheckpointLogBytes)) {
+    log_pinned_ = false;
+    return;
+  }
+  checkpoint(hold, [this] {
+    log_pinned_ = index_.checkpoint_if_over(kCheckpointLogBytes) > kLogLimitBytes;
+  });
 }
 
 // The sync itself, outside every lock but log_guard_.

@@ -121,6 +121,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void finish_move(const Taken& taken, std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
   QueueDir& dir() { return dir_; }
+  [[nodiscard]] std::int64_t wall_ms() const { return clock_->wall_ms(); }
   std::optional<Location> locate(const MessageId& id);
 
  private:
@@ -132,6 +133,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void transact_held(WriterLock::Hold& hold, const Act& act);
   void finish_commit(WriterLock::Hold& hold, Session& session);
   void ensure_index(WriterLock::Hold& hold);
+  // What tells one state of the database file from another; only checkpoints change it.
+  std::uint64_t database_stamp(std::uint64_t generation);
+  void checkpoint(WriterLock::Hold& hold, const std::function<void()>& act);
   std::shared_ptr<const Settings> refresh_settings(const layout::LockHeader& header);
   // Everything committed so far by this handle is durable on return. Throws Error(kIo) "unknown".
   void sync_log();
@@ -206,7 +210,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void recover_and_take_slot();
   bool boot_mark_is_current();
   void write_boot_mark(std::string_view state);
-  void write_clean_mark_if_last();
+  void write_clean_mark_if_last(WriterLock::Hold& hold);
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
   void harvest(Session& session);
@@ -274,6 +278,11 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   GroupCommit<AppendJob> appends_;
   GroupCommit<SingleJob> singles_;
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
+
+  class Waiter;  // a thread inside receive()
+  std::mutex waiters_mutex_;  // guards the two counts
+  int watchers_ = 0;
+  int waiters_ = 0;
 
   std::mutex pending_mutex_;         // guards pending_ and owed_
   std::deque<Pending> pending_;      // of the open segment, durable, not yet indexed, in file order

@@ -137,29 +137,52 @@ void QueueImpl::drop_lost(const MessageId& id) {
   history_.tell({"lost", id, "durability os"});
 }
 
+// What the waiting threads of this handle share: one record lock (byte 2, who watches the slots) and
+// one flag that `consumers` shows. The last to leave gives both back.
+class QueueImpl::Waiter {
+ public:
+  explicit Waiter(QueueImpl& queue) : queue_(queue) {}
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() {
+    try {
+      const std::lock_guard guard(queue_.waiters_mutex_);
+      if (watches_ && --queue_.watchers_ == 0) queue_.lock_.release_byte(layout::kByteWatch);
+      if (shown_ && --queue_.waiters_ == 0) queue_.handles_.clear_flag(layout::kWaiting);
+    } catch (const Error& error) {
+      // Shown by `consumers` only; the byte goes with the process.
+      log::warn("still shown as waiting", {{"queue", queue_.name()}, {"why", error.what()}});
+    }
+  }
+  bool watch() {
+    if (watches_) return true;
+    const std::lock_guard guard(queue_.waiters_mutex_);
+    watches_ = queue_.lock_.try_byte(layout::kByteWatch);
+    if (watches_) ++queue_.watchers_;
+    return watches_;
+  }
+  void show() {
+    if (shown_) return;
+    const std::lock_guard guard(queue_.waiters_mutex_);
+    if (queue_.waiters_++ == 0) queue_.handles_.set_flag(layout::kWaiting);
+    shown_ = true;
+  }
+
+ private:
+  QueueImpl& queue_;
+  bool watches_ = false;
+  bool shown_ = false;
+};
+
 std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   const std::int64_t started = clock_->boot_ms();
-  bool watching = false;
-  struct StopWaiting {
-    QueueImpl& queue;
-    bool& watching;
-    bool waiting = false;
-    ~StopWaiting() {
-      try {
-        if (watching) queue.lock_.release_byte(layout::kByteWatch);
-        if (waiting) queue.handles_.clear_flag(layout::kWaiting);
-      } catch (const Error& error) {
-        // Shown by `consumers` only; the byte goes with the process.
-        log::warn("still shown as waiting", {{"queue", queue.name()}, {"why", error.what()}});
-      }
-    }
-  } stop_waiting{*this, watching};
+  Waiter waiter(*this);
   while (true) {
     const std::uint32_t bell = bell_.prepare();
     const std::int64_t waited = clock_->boot_ms() - started;
     const bool last_look = options.wait && waited >= options.wait->count();
-    if (!last_look && !watching) watching = lock_.try_byte(layout::kByteWatch);
+    const bool watching = !last_look && waiter.watch();
     bool paused_now = false;
     // A damaged message that was met and put aside is no reason to answer "nothing there".
     std::vector<Delivery> deliveries;
@@ -178,8 +201,7 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
       return {};
     }
     if (options.cancelled && options.cancelled()) return {};
-    handles_.set_flag(layout::kWaiting);
-    stop_waiting.waiting = true;
+    waiter.show();
     std::optional<Milliseconds> left;
     if (options.wait) left = Milliseconds{options.wait->count() - waited};
     bell_.wait(bell, until_next_look(left));

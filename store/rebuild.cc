@@ -109,6 +109,7 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
   }
   header.generation = old + 1;
   header.transaction += 1;
+  header.database_stamp = database_stamp(header.generation);
   hold.write_header(header);
   lock_.file().sync_data();
   if (old > 0) move_aside(old);

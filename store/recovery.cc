@@ -82,14 +82,15 @@ void QueueImpl::recover_and_take_slot() {
 }
 
 // Only the last handle may say that everything is in order, and only once it is on the device.
-void QueueImpl::write_clean_mark_if_last() {
-  std::optional<WriterLock::Hold> held;
-  const layout::LockHeader header = lock_.peek();
-  for (const HandleTable::Slot& slot : handles_.read(header.slots)) {
+void QueueImpl::write_clean_mark_if_last(WriterLock::Hold& hold) {
+  for (const HandleTable::Slot& slot : handles_.read(hold.header().slots)) {
     if (handles_.owns_slot() && slot.number == handles_.own_slot()) continue;
     if (slot.record.incarnation != 0) return;  // alive, or dead and not reaped
   }
-  if (!index_.is_open() || !index_.checkpoint_all()) return;
+  if (!index_.is_open()) return;
+  bool whole = false;
+  checkpoint(hold, [&] { whole = index_.checkpoint_all(); });
+  if (!whole) return;
   dir_.dir().sync();
   write_boot_mark("clean");
 }
@@ -137,6 +138,7 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
     transact_held(hold, [&](Session& session) {
       session.index.set_boot_id(clock_->boot_id());
       session.index.convert_leases(session.now, session.settings, &session.deaths);
+      session.index.clamp_times(session.now);
     });
     if (!clean) {
       for (int shard = 0; shard < 256; ++shard) {
@@ -276,6 +278,8 @@ void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   for (const FileRow& file : session.index.open_files(record.incarnation)) {
     session.index.seal(file.rowid);
   }
+  // What was acknowledged in its segment while it was open can go now.
+  session.after_commit.push_back([this] { ++settled_since_maintenance_; });
   session.index.end_leases_of(record.incarnation, session.now, session.settings, &session.deaths);
   session.index.end_reservations_of(record.incarnation, session.now);
 }

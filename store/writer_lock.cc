@@ -24,7 +24,17 @@ layout::LockHeader decode(std::span<const std::byte> bytes) {
   header.slots = std::min(load_le<std::uint32_t>(bytes, 24), layout::kMaxSlots);
   header.flags = load_le<std::uint32_t>(bytes, 28);
   header.settings_version = load_le<std::uint64_t>(bytes, 32);
+  header.database_stamp = load_le<std::uint64_t>(bytes, layout::kDatabaseStampAt);
   return header;
+}
+
+bool lock_until(std::unique_lock<std::timed_mutex>& lock, Clk::time_point deadline) {
+#ifdef __SANITIZE_THREAD__
+  // The sanitizer does not know pthread_mutex_clocklock, which the steady clock would use.
+  return lock.try_lock_until(std::chrono::system_clock::now() + (deadline - Clk::now()));
+#else
+  return lock.try_lock_until(deadline);
+#endif
 }
 
 }  // namespace
@@ -76,6 +86,11 @@ void WriterLock::Hold::write_header(const layout::LockHeader& header) {
   store_le(bytes, 28, header.flags);
   store_le(bytes, 32, header.settings_version);
   lock_->file_->write_at(bytes, 0);
+  if (header.database_stamp != header_.database_stamp) {
+    std::byte stamp[8];
+    store_le(stamp, 0, header.database_stamp);
+    lock_->file_->write_at(stamp, layout::kDatabaseStampAt);
+  }
   header_ = header;
 }
 
@@ -88,7 +103,7 @@ std::optional<WriterLock::Hold> WriterLock::try_take(layout::Purpose purpose,
                                                      std::chrono::milliseconds wait) {
   const Clk::time_point deadline = Clk::now() + wait;
   std::unique_lock<std::timed_mutex> in_process(in_process_, std::defer_lock);
-  if (wait.count() == 0 ? !in_process.try_lock() : !in_process.try_lock_until(deadline)) {
+  if (wait.count() == 0 ? !in_process.try_lock() : !lock_until(in_process, deadline)) {
     return std::nullopt;
   }
   if (!file_) {
@@ -126,8 +141,8 @@ layout::LockHeader WriterLock::peek() {
   if (!file_) {
     throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
   }
-  std::byte bytes[40] = {};
-  if (file_->read_at(bytes, 0) < sizeof bytes) return {};
+  std::byte bytes[layout::kDatabaseStampAt + 8] = {};
+  if (file_->read_at(bytes, 0) < 40) return {};
   return decode(bytes);
 }
 

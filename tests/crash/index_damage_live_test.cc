@@ -40,8 +40,7 @@ const Damage kDamages[] = {
     {"Empty", [](DamagedWorld& w) { truncate_file(w.index(), 0); }},
     {"LogEmpty", [](DamagedWorld& w) { truncate_file(w.index("-wal"), 0); }},
     {"LogCut", [](DamagedWorld& w) { truncate_file(w.index("-wal"), 9000); }},
-    {"BitInTheDatabase",
-     [](DamagedWorld& w) { flip_bit(w.index(), size_of(w.index()) / 2, 4); }},
+    {"BitInTheDatabase", [](DamagedWorld& w) { flip_bit(w.index(), size_of(w.index()) / 2, 4); }},
 };
 
 class LiveIndexDamage : public ::testing::TestWithParam<Damage> {};

@@ -52,7 +52,9 @@ TEST_F(KillHolder, ItsMessagesAreBackWithinHalfASecondWhereAReceiverWaits) {
     ASSERT_EQ(count_of(holder.ask("receive 1 5000" + kLongLease)), "got 1");
     waiter.say("receive 1 10000" + kLongLease);
     // It waits once it has looked and found nothing; its record of 250 ms sleeps begins anywhere.
-    struct timespec moment {0, 10'000'000L + i * 13'000'000L};
+    struct timespec moment {
+      0, 10'000'000L + i * 13'000'000L
+    };
     ::nanosleep(&moment, nullptr);
     const std::int64_t killed = monotonic_ns();
     holder.kill();
@@ -106,9 +108,8 @@ TEST_F(KillHolder, ATakerOfItsSlotReturnsItsLeases) {
   Root root = Root::open(root_.path());
   const auto slot_of = [&](Queue& queue, std::uint32_t of) {
     const std::vector<Consumer> all = queue.consumers();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Consumer& one) {
-      return one.pid == of;
-    });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Consumer& one) { return one.pid == of; });
     return found != all.end() ? static_cast<int>(found->slot) : -1;
   };
   std::optional<Queue> looker = root.open_queue("q");

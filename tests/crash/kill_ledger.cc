@@ -160,8 +160,8 @@ std::size_t Ledger::confirmed() const {
 }
 
 std::size_t Ledger::acked() const {
-  return static_cast<std::size_t>(std::count_if(
-      messages_.begin(), messages_.end(), [](const auto& one) { return one.second.acked; }));
+  return static_cast<std::size_t>(std::count_if(messages_.begin(), messages_.end(),
+                                                [](const auto& one) { return one.second.acked; }));
 }
 
 }  // namespace spoolmq::test

@@ -18,15 +18,15 @@ class Ledger {
   void read(const std::string& log);  // the whole text
 
   struct Message {
-    std::string id;             // empty: nobody said it
+    std::string id;  // empty: nobody said it
     std::string sum;
-    std::string key;            // order key, or empty
-    std::string sender;         // with the thread
-    std::uint64_t number = 0;   // grows per sender
+    std::string key;               // order key, or empty
+    std::string sender;            // with the thread
+    std::uint64_t number = 0;      // grows per sender
     std::set<std::string> groups;  // the calls it was part of
     bool confirmed = false;
-    bool settling = false;      // an ack or a rejection was begun
-    bool acked = false;         // its ack returned
+    bool settling = false;  // an ack or a rejection was begun
+    bool acked = false;     // its ack returned
     bool rejecting = false;
     std::int64_t deliveries = 0;  // the count last seen
     std::string holder;           // who has it now
@@ -53,12 +53,12 @@ class Ledger {
   void check_key(const std::string& token, const Message& message, const std::string& worker);
   void wrong(const std::string& what);
 
-  std::map<std::string, Message> messages_;      // by token
-  std::map<std::string, std::string> token_of_;  // by id
+  std::map<std::string, Message> messages_;        // by token
+  std::map<std::string, std::string> token_of_;    // by id
   std::map<std::string, std::string> last_group_;  // by sender
   // Confirmed and not yet being settled, by sender and order key.
   std::map<std::pair<std::string, std::string>, std::set<std::uint64_t>> waiting_;
-  std::map<std::string, std::string> key_holder_;  // order key → token that is out
+  std::map<std::string, std::string> key_holder_;         // order key → token that is out
   std::map<std::string, std::set<std::string>> held_by_;  // worker → tokens
   std::set<std::string> killed_;
   std::vector<std::string> violations_;

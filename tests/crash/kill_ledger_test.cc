@@ -1,7 +1,7 @@
 // The account itself: a log without fault passes, and each kind of fault is seen.
-#include <gtest/gtest.h>
-
 #include "tests/crash/kill_ledger.h"
+
+#include <gtest/gtest.h>
 
 namespace spoolmq::test {
 namespace {
@@ -38,33 +38,43 @@ INSTANTIATE_TEST_SUITE_P(
     All, LedgerFaults,
     ::testing::Values(
         Case{"Clean", kSend + kTake + kAck, {}, nullptr},
-        Case{"CleanAfterADeath", kSend + kTake + "killing c2\ngot c3 ID-A a 2 77\nacking c3 ID-A\n",
-             {}, nullptr},
+        Case{"CleanAfterADeath",
+             kSend + kTake + "killing c2\ngot c3 ID-A a 2 77\nacking c3 ID-A\n",
+             {},
+             nullptr},
         Case{"CleanCutShort",
              "sending p1 a 77 - 1 p1.0:1\nkilling p1\ngot c2 ID-A a 1 77\nacking c2 ID-A\n",
-             {}, nullptr},
+             {},
+             nullptr},
         Case{"Lost", kSend, {}, "lost: a"},
         Case{"StillThere", kSend, {{"ID-A", "ready"}}, "still there"},
         Case{"Unrejected", kSend, {{"ID-A", "dead"}}, "without a rejection"},
-        Case{"AfterAck", kSend + kTake + kAck + "got c3 ID-A a 2 77\nreleasing c3 ID-A\n", {},
+        Case{"AfterAck",
+             kSend + kTake + kAck + "got c3 ID-A a 2 77\nreleasing c3 ID-A\n",
+             {},
              "after its ack"},
         Case{"Torn", kSend + "got c2 ID-A a 1 78\n" + kAck, {}, "another body"},
-        Case{"TwiceUnderALease", kSend + kTake + "got c3 ID-A a 2 77\nacking c3 ID-A\n", {},
+        Case{"TwiceUnderALease",
+             kSend + kTake + "got c3 ID-A a 2 77\nacking c3 ID-A\n",
+             {},
              "while c2 held it"},
         Case{"CountNotRaised",
-             kSend + kTake + "killing c2\ngot c3 ID-A a 1 77\nacking c3 ID-A\n", {},
+             kSend + kTake + "killing c2\ngot c3 ID-A a 1 77\nacking c3 ID-A\n",
+             {},
              "again with count"},
         Case{"Phantom", "sending p1 a 77 - 1 p1.0:1\ngot c2 ID-A a 1 77\n" + kAck, {}, "phantom"},
         Case{"Unknown", kSend + kTake + kAck, {{"ID-Z", "ready"}}, "unknown message"},
         Case{"TwoIds", kSend + "sent p1 a ID-B\n" + kTake + kAck, {}, "two ids"},
         Case{"OutOfOrder",
-             kKeys + "got c2 ID-Y y 1 6\nacking c2 ID-Y\ngot c2 ID-X x 1 5\nacking c2 ID-X\n", {},
+             kKeys + "got c2 ID-Y y 1 6\nacking c2 ID-Y\ngot c2 ID-X x 1 5\nacking c2 ID-X\n",
+             {},
              "came before number 1"},
         Case{"TwoOfOneKey",
              kKeys + "got c2 ID-X x 1 5\nacking c2 ID-X\ngot c2 ID-Y y 1 6\n"
                      "sending p3 z 5 k 1 p3.0:1\nsent p3 z ID-Z\ngot c3 ID-Z z 1 5\n"
                      "acking c3 ID-Z\nacking c2 ID-Y\n",
-             {}, "of the same key was out"}),
+             {},
+             "of the same key was out"}),
     [](const auto& one) { return one.param.name; });
 
 }  // namespace

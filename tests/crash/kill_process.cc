@@ -140,7 +140,9 @@ std::string Process::hear(std::chrono::milliseconds patience) {
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    struct pollfd look {output_, POLLIN, 0};
+    struct pollfd look {
+      output_, POLLIN, 0
+    };
     if (left.count() <= 0 || ::poll(&look, 1, static_cast<int>(left.count())) == 0) {
       throw std::runtime_error("no answer from process " + std::to_string(pid_));
     }

@@ -73,13 +73,15 @@ std::string body_of(const std::string& token) {
 class Producer {
  public:
   Producer(Queue& queue, const StormRole& role, int thread)
-      : queue_(queue), log_(role), random_(role.seed + static_cast<std::uint64_t>(thread)),
+      : queue_(queue),
+        log_(role),
+        random_(role.seed + static_cast<std::uint64_t>(thread)),
         name_(role.worker + "." + std::to_string(thread)) {}
 
   void run() {
     while (!ended) {
-      std::vector<Message> messages(
-          below(random_, 3) == 0 ? 2 + below(random_, kLargestBatch - 1) : 1);
+      std::vector<Message> messages(below(random_, 3) == 0 ? 2 + below(random_, kLargestBatch - 1)
+                                                           : 1);
       for (Message& message : messages) fill(message);
       ++group_;
       SendOptions options;

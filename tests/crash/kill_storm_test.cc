@@ -32,7 +32,8 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 class Storm {
  public:
   explicit Storm(std::uint64_t seed)
-      : random_(seed), log_path_(root_.path() + "/events"),
+      : random_(seed),
+        log_path_(root_.path() + "/events"),
         log_(::open(log_path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) {
     Root root = Root::open(root_.path());
     Settings settings;

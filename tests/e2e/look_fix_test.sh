@@ -98,7 +98,7 @@ expect 0 send other now
 expect 0 receive other
 taken=${err#receipt: }
 expect 1 why other
-[[ $out =~ due\ in\ (9h|10h) ]] || fail "why tells when the next delayed one is due: $out"
+[[ $out =~ due\ in\ (359|360)[0-9][0-9]s ]] || fail "why tells when the next delayed one is due: $out"
 expect 0 ack other "$taken"
 expect 0 delete other --state delayed
 expect 2 delete q "$leased"

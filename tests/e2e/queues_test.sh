@@ -97,7 +97,7 @@ expect 0 --json queues
 holds '"paused":{"receive":true,"send":false' "$out" "queues shows the pause"
 mq receive new/one --wait --timeout 20s --ack >"$work/waited" &
 waiting=$!
-until_true grep -q true <(mq --json consumers new/one | grep '"waiting":true')
+until_true eval 'mq --json consumers new/one | grep "\"waiting\":true"'
 expect 0 resume new/one
 wait "$waiting" || fail "a waiting receiver does not see the end of the pause"
 same a "$(cat "$work/waited")" "what the waiting receiver got"

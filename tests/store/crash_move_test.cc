@@ -30,7 +30,7 @@ TEST(CrashMove, LeavesASmallMessageInExactlyOneQueue) {
                        .options = two_queues(),
                        .prepare = [](World& world) { world.send("alpha"); },
                        .act = move_all},
-                      {.nested_stride = 12, .recovery_stride = 5});
+                      {.stride = 2, .nested_stride = 30, .recovery_stride = 9});
 }
 
 TEST(CrashMove, LeavesEveryMessageInExactlyOneQueue) {
@@ -46,7 +46,7 @@ TEST(CrashMove, LeavesEveryMessageInExactlyOneQueue) {
                              move_all(world);
                              world.queue().maintain();
                            }},
-                      {.stride = 2, .nested_stride = 20, .recovery_stride = 7});
+                      {.stride = 3, .nested_stride = 40, .recovery_stride = 9});
 }
 
 }  // namespace
