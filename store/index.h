@@ -256,6 +256,7 @@ class Index {
   // Rows whose bytes are gone: deleted if a second has passed, else kept until it has.
   void settle(const std::vector<Settled>& rows, const Now& now);
   void settle_file(std::int64_t file, const Now& now);
+  std::vector<Row> live_rows_of(std::int64_t file);  // walks the table: for rare cases
   void drop_file(std::int64_t file);
   std::size_t drop_gone(const Now& now, std::size_t limit);
   std::vector<Row> unnoted(std::size_t limit);  // whose verdict stands only in the index

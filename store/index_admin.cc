@@ -312,6 +312,12 @@ void Index::settle_file(std::int64_t file, const Now& now) {
   Settler(*this, "file", now).settle(file);
 }
 
+std::vector<Row> Index::live_rows_of(std::int64_t file) {
+  Stmt rows = db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE file=?1 AND state<9");
+  rows.bind(1, file);
+  return read_rows(rows);
+}
+
 void Index::drop_file(std::int64_t file) {
   Stmt drop = db_.prepare("DELETE FROM f WHERE fid=?1");
   drop.bind(1, file).run();

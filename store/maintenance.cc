@@ -47,7 +47,9 @@ struct QueueImpl::Batch {
 };
 
 void QueueImpl::maintain(Settle which) {
-  if (!lock_.try_byte(layout::kByteMaintenance)) return;  // someone else is at it
+  // Someone else is at it: another thread of this handle, or another process.
+  const std::unique_lock one_thread(maintenance_mutex_, std::try_to_lock);
+  if (!one_thread.owns_lock() || !lock_.try_byte(layout::kByteMaintenance)) return;
   struct Release {
     WriterLock& lock;
     ~Release() { lock.release_byte(layout::kByteMaintenance); }
@@ -156,7 +158,11 @@ void QueueImpl::punch(const FileRow& row, const std::vector<ByteRange>& ranges) 
 void QueueImpl::forget_rows(const Batch& batch) {
   transact(layout::Purpose::kMaintain, [&](Session& session) {
     Index& index = session.index;
-    if (index.generation() != batch.generation) return;
+    if (index.generation() != batch.generation) {
+      forget_rebuilt(session, batch);
+      note_leftovers(session);
+      return;
+    }
     index.settle(batch.singles, session.now);
     for (const FileRow& file : batch.finished) {
       index.settle_file(file.rowid, session.now);
@@ -167,6 +173,21 @@ void QueueImpl::forget_rows(const Batch& batch) {
     for (const Row& row : batch.notes) index.mark_noted(row.sequence, row.state);
     note_leftovers(session);
   });
+}
+
+// The index was rebuilt while the files went: what the rebuild still found of them is acknowledged.
+void QueueImpl::forget_rebuilt(Session& session, const Batch& batch) {
+  const auto forget = [&](Row row) {
+    if (row.state < RowState::kAcked) session.index.remove(row, session.now);
+  };
+  for (const Index::Settled& one : batch.singles) {
+    if (const std::optional<Row> row = session.index.find(one.id)) forget(*row);
+  }
+  for (const FileRow& file : batch.finished) {
+    const std::optional<FileRow> found = session.index.find_file(file.file);
+    if (!found) continue;
+    for (const Row& row : session.index.live_rows_of(found->rowid)) forget(row);
+  }
 }
 
 // What is settled but not gone yet brings the next pass.

@@ -73,13 +73,18 @@ void QueueImpl::close() {
     index_.abandon_after_fork();
     return;
   }
-  if ((handles_.own().flags & layout::kOwnsLeases) != 0) {
-    // What is left unfinished goes back: a bound lease does not outlive its handle.
+  const bool owns_leases = (handles_.own().flags & layout::kOwnsLeases) != 0;
+  if (owns_leases || wrote_segments_) {
     transact_held(*hold, [this](Session& session) {
+      // What is left unfinished goes back: a bound lease does not outlive its handle.
       session.index.release_leases_of(handles_.incarnation());
+      // A rebuild may have met one of our segments between its end and its seal.
+      for (const FileRow& file : session.index.open_files(handles_.incarnation())) {
+        session.index.seal(file.rowid);
+      }
     });
-    bell_.ring();
   }
+  if (owns_leases) bell_.ring();
   if (!options_.one_shot) write_clean_mark_if_last(*hold);
   {
     const std::unique_lock alone(log_guard_);

@@ -200,6 +200,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void drop_lost(const MessageId& id);
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);
+  bool nobody_watches();
   Milliseconds until_next_look(std::optional<Milliseconds> left);
 
   // ---- recovery (recovery.cc, rebuild.cc)
@@ -230,6 +231,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   struct Batch;  // what one pass of maintenance works on
   Batch collect_settled(Settle which);
   void note_leftovers(Session& session);
+  static void forget_rebuilt(Session& session, const Batch& batch);
   void write_verdicts(const Batch& batch);
   void remove_files(const Batch& batch);
   void punch(const FileRow& row, const std::vector<ByteRange>& ranges);
@@ -277,6 +279,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   GroupCommit<AppendJob> appends_;
   GroupCommit<SingleJob> singles_;
+  std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
 
   class Waiter;  // a thread inside receive()
@@ -284,12 +287,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   int watchers_ = 0;
   int waiters_ = 0;
 
+  std::mutex maintenance_mutex_;  // byte 1 is this file description's, so threads need their own
+
   std::mutex pending_mutex_;         // guards pending_ and owed_
   std::deque<Pending> pending_;      // of the open segment, durable, not yet indexed, in file order
   std::vector<Pending> owed_;        // own files, likewise
   std::uint64_t singles_begun_ = 0;  // of the link leader
 
-  std::int64_t last_probe_boot_ms_ = -1'000'000;  // under byte 0
+  std::atomic<std::int64_t> last_probe_boot_ms_{-1'000'000};
   std::atomic<bool> index_doubtful_{false};  // a sync of the log failed: rebuild before the next act
   std::atomic<bool> log_pinned_{false};      // the log is over its limit: sends are refused
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Milliseconds kLongestSleep{250};
 constexpr std::int64_t kProbeEveryMs = 250;
+constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
 constexpr std::uint64_t kMostCorruptBytesKept = 64 << 20;
 
@@ -130,7 +131,7 @@ void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage dam
 void QueueImpl::drop_lost(const MessageId& id) {
   log::warn("lost with the power, durability os", {{"queue", name()}, {"id", id.text()}});
   transact(layout::Purpose::kReceive, [&](Session& session) {
-    if (std::optional<Row> row = session.index.find(id); row && row->state == RowState::kLeased) {
+    if (std::optional<Row> row = session.index.find(id); row && row->state < RowState::kAcked) {
       session.index.remove(*row, session.now);
     }
   });
@@ -188,7 +189,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     std::vector<Delivery> deliveries;
     bool met_damage = false;
     do {
-      deliveries = try_receive(options, last_look || watching, &paused_now, &met_damage);
+      deliveries = try_receive(options, last_look || watching || nobody_watches(), &paused_now,
+                               &met_damage);
     } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {
@@ -206,6 +208,11 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     if (options.wait) left = Milliseconds{options.wait->count() - waited};
     bell_.wait(bell, until_next_look(left));
   }
+}
+
+// Whoever holds the watch may be stopped; then the others look now and then.
+bool QueueImpl::nobody_watches() {
+  return clock_->boot_ms() - last_probe_boot_ms_ >= kProbeAnywayMs;
 }
 
 // At most 250 ms, and no longer than until something becomes due.

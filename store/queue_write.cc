@@ -53,6 +53,7 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
   const std::vector<Location> places = segment_->is_open()
                                            ? segment_->append(records, durability)
                                            : segment_->start(records, durability);
+  wrote_segments_ = true;
   const std::uint64_t end = segment_->end();
   const std::lock_guard guard(pending_mutex_);
   for (std::size_t i = 0; i < messages.size(); ++i) {

@@ -164,6 +164,8 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::
     const auto acked = verdicts.acked.find(name.file);
     std::uint64_t promised = acked == verdicts.acked.end() ? 0 : acked->second.back().end;
     std::uint64_t limit = file->status().size;
+    const bool own = is_own_file(*file, name.file);
+    if (own) promised = limit;
     if (open) {
       limit = owner->record.durable_end;
       promised = limit;
@@ -181,6 +183,9 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::
       if (verdicts.is_acked(where.file, where.offset)) continue;
       if (id != name.file && rowid == 0) rowid = index_.bulk_file(row);
       rows.add_corrupt(id, where, id == name.file ? 0 : rowid);
+    }
+    if (own && scanned.corrupt.empty() && !scanned.damaged.empty() && acked == verdicts.acked.end()) {
+      rows.add_corrupt(name.file, own_record_of(name.file, limit), 0);
     }
     // All of it is done, or nothing ever was in it (durability os: the power took its bytes).
     const bool empty = !open && scanned.valid_end <= record::kFileHeaderBytes && !scanned.has_tail;

@@ -358,18 +358,16 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   }
   const std::unique_ptr<File> file = shard.open(file_name, Access::kReadWrite);
   if (!file) return;
-  std::byte bytes[record::kFileHeaderBytes] = {};
-  file->read_at(bytes, 0);
-  const auto header = record::decode_file_header(bytes, name.file);
-  const bool single = header && header->use == record::FileUse::kSingle;
-  if (!single && verdicts == nullptr) return;  // a reaper's list: segments are reaped by name
+  const bool own = is_own_file(*file, name.file);
+  if (!own && verdicts == nullptr) return;  // a reaper's list: segments are reaped by name
   file->sync_data();
   const std::uint64_t from = std::max<std::uint64_t>(known ? known->indexed_end : 0,
                                                      record::kFileHeaderBytes);
+  const std::uint64_t size = file->status().size;
   std::int64_t rowid = 0;
   bool found = false;
   const ScanResult scanned = scan_segment(
-      *file, name.file, from, file->status().size, from, [&](ScannedRecord&& one) {
+      *file, name.file, from, size, own ? size : from, [&](ScannedRecord&& one) {
         found = true;
         if (one.message.id != name.file && rowid == 0) {
           rowid = session.index.file_rowid(one.at, 0, true);
@@ -392,7 +390,10 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
     keep_tail(*file, name.file, scanned.valid_end);
     file->truncate(scanned.valid_end);
   }
-  if (!known && !found && scanned.corrupt.empty()) {
+  if (own && !found && scanned.corrupt.empty()) {
+    session.index.insert_corrupt(name.file, own_record_of(name.file, size), session.now,
+                                 session.settings);
+  } else if (!known && !found && scanned.corrupt.empty()) {
     shard.unlink(file_name);  // not one record; what was there instead is kept
     return;
   }

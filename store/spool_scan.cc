@@ -112,6 +112,19 @@ class Scanner {
 
 }  // namespace
 
+Location own_record_of(const MessageId& id, std::uint64_t file_size) {
+  constexpr std::uint64_t kAt = record::kFileHeaderBytes + kGroupHeaderBytes;
+  return {id, names::SpoolKind::kBinary, kAt, file_size > kAt ? file_size - kAt : 0};
+}
+
+bool is_own_file(File& file, const MessageId& id) {
+  std::byte bytes[record::kFileHeaderBytes] = {};
+  file.read_at(bytes, 0);
+  const auto header = record::decode_file_header(bytes, id);
+  return header && header->use == record::FileUse::kSingle &&
+         !only_zeros(file, {record::kFileHeaderBytes, file.status().size});
+}
+
 ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std::uint64_t limit,
                         std::uint64_t promised_end,
                         const std::function<void(ScannedRecord&&)>& visit) {

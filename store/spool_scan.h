@@ -44,4 +44,10 @@ ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std
                         std::uint64_t promised_end,
                         const std::function<void(ScannedRecord&&)>& visit);
 
+// Whether this is one message's own file with something in it: it got its name only when all of it
+// was written, so whatever does not verify in it is damage, never an unfinished tail.
+bool is_own_file(File& file, const MessageId& id);
+// Where its record is.
+Location own_record_of(const MessageId& id, std::uint64_t file_size);
+
 }  // namespace spoolmq

@@ -17,19 +17,20 @@ if ((shuffled_bits > 28)) && [[ -z ${SPOOLMQ_TEST_FIXED_ADDRESSES:-} ]]; then
   SPOOLMQ_TEST_FIXED_ADDRESSES=1 exec setarch "$(uname -m)" -R "$BASH" "$0" "$@"
 fi
 
-# run_preset PRESET [ctest option…]: builds everything, then tests.
+# run_preset PRESET TARGET [ctest option…]: builds, then tests.
 run_preset() {
-  local preset=$1
-  shift
+  local preset=$1 target=$2
+  shift 2
   say "== $preset"
-  build_preset "$source_dir" "$preset"
+  build_preset "$source_dir" "$preset" "$target"
   (cd "$source_dir" && ctest --preset "$preset" -j2 --no-tests=error "$@")
 }
 
+target=unit_tests
 selection=(-L unit)
 case ${1:-} in
   '') ;;
-  --all) selection=() ;;
+  --all) target=all selection=() ;;
   *) say "usage: tests/run.sh [--all]"; exit 64 ;;
 esac
 
@@ -38,6 +39,6 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 for preset in asan tsan; do
-  run_preset "$preset" "${selection[@]}"
+  run_preset "$preset" "$target" "${selection[@]}"
 done
-run_preset release
+run_preset release all
