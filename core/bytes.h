@@ -14,8 +14,7 @@ namespace spoolmq {
 static_assert(std::endian::native == std::endian::little, "files are little-endian, as the host");
 
 template <typename T>
-  requires std::is_integral_v<T>
-T load_le(std::span<const std::byte> bytes, std::size_t offset) {
+requires std::is_integral_v<T> T load_le(std::span<const std::byte> bytes, std::size_t offset) {
   SPOOLMQ_CHECK(offset + sizeof(T) <= bytes.size());
   T value;
   std::memcpy(&value, bytes.data() + offset, sizeof value);
@@ -23,7 +22,7 @@ T load_le(std::span<const std::byte> bytes, std::size_t offset) {
 }
 
 template <typename T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 void store_le(std::span<std::byte> bytes, std::size_t offset, T value) {
   SPOOLMQ_CHECK(offset + sizeof(T) <= bytes.size());
   std::memcpy(bytes.data() + offset, &value, sizeof value);

@@ -47,8 +47,8 @@ Error::Error(ErrorCode code, std::string_view operation, std::string_view subjec
              std::string_view why)
     : Error(code, 0, operation, subject, why) {}
 
-Error::Error(ErrorCode code, int error_number, std::string_view operation,
-             std::string_view subject, std::string_view why)
+Error::Error(ErrorCode code, int error_number, std::string_view operation, std::string_view subject,
+             std::string_view why)
     : std::runtime_error(one_line(operation, subject, why)),
       code_(code),
       error_number_(error_number),

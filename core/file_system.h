@@ -24,13 +24,13 @@ struct FileStatus {
   FileKind kind = FileKind::kOther;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  std::uint64_t size = 0;         // bytes
-  std::uint64_t blocks = 0;       // allocated, of 512 bytes
+  std::uint64_t size = 0;    // bytes
+  std::uint64_t blocks = 0;  // allocated, of 512 bytes
   std::uint64_t links = 0;
-  std::uint32_t mode = 0;         // permission bits only
+  std::uint32_t mode = 0;  // permission bits only
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int64_t mtime_ns = 0;      // since the epoch
+  std::int64_t mtime_ns = 0;  // since the epoch
   std::int64_t ctime_ns = 0;
 };
 
@@ -94,12 +94,12 @@ class Dir {
   [[nodiscard]] virtual bool rename_new(std::string_view from_name, Dir& to,
                                         std::string_view to_name) = 0;
   virtual void rename_over(std::string_view from_name, Dir& to, std::string_view to_name) = 0;
-  virtual bool unlink(std::string_view name) = 0;       // false if there was none
-  virtual bool remove_dir(std::string_view name) = 0;   // false if there was none; must be empty
+  virtual bool unlink(std::string_view name) = 0;      // false if there was none
+  virtual bool remove_dir(std::string_view name) = 0;  // false if there was none; must be empty
   virtual bool make_dir(std::string_view name, std::uint32_t mode) = 0;  // false if it exists
   virtual std::unique_ptr<Dir> open_dir(std::string_view name) = 0;  // nullptr where there is none
   virtual std::optional<FileStatus> status(std::string_view name) = 0;  // of a link: the link's
-  virtual FileStatus status() = 0;  // of the directory itself
+  virtual FileStatus status() = 0;                                      // of the directory itself
   virtual void set_owner(std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(std::uint32_t mode) = 0;
   // Every name but "." and "..", in no order; `visit` returns false to stop.

@@ -16,7 +16,7 @@ inline constexpr std::size_t kMaxQueueNameBytes = 128;
 // Segments [A-Za-z0-9][A-Za-z0-9._-]* joined by '/', at most 128 bytes in all.
 // Returns why it is refused; nullopt: it is a queue name.
 std::optional<std::string> refuse_queue_name(std::string_view name);
-std::string queue_directory(std::string_view queue_name);                      // '/' as %2F
+std::string queue_directory(std::string_view queue_name);  // '/' as %2F
 std::optional<std::string> queue_of_directory(std::string_view directory_name);
 
 enum class SpoolKind : std::uint8_t { kXml, kBinary, kBody };
@@ -26,12 +26,12 @@ struct SpoolName {
 };
 std::string spool_file(const MessageId& file, SpoolKind kind);  // UUID.xml UUID.seg UUID.body
 std::optional<SpoolName> parse_spool_file(std::string_view name);
-std::string shard_directory(std::uint8_t shard);                // two lower-case hex digits
+std::string shard_directory(std::uint8_t shard);  // two lower-case hex digits
 // A temporary of one incarnation: ".tmp-<incarnation>-<serial>", 16 hex digits each.
 std::string temporary(std::uint64_t incarnation, std::uint64_t serial);
 std::optional<std::uint64_t> parse_temporary(std::string_view name);  // its incarnation
 
-std::string index_file(std::uint64_t generation);               // index.G.db
+std::string index_file(std::uint64_t generation);                      // index.G.db
 std::optional<std::uint64_t> parse_index_file(std::string_view name);  // also of -wal and -shm
 
 inline constexpr std::string_view kSettings = "queue.toml";

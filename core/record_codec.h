@@ -40,9 +40,9 @@ struct FileHeader {
 };
 
 struct GroupHeader {
-  std::uint32_t number = 0;        // 1, 2, … within the file
+  std::uint32_t number = 0;  // 1, 2, … within the file
   std::uint32_t record_count = 0;
-  std::uint64_t length = 0;        // bytes of its records, this header not counted
+  std::uint64_t length = 0;  // bytes of its records, this header not counted
 };
 
 enum RecordFlags : std::uint16_t { kOsDurability = 1, kLargeBodyRecord = 2 };

@@ -25,7 +25,8 @@ void Admission::check(std::uint64_t bytes) {
   if (now - asked_boot_ms_ >= kAskEveryMs || free_bytes_ < wanted) {
     const Dir::Space space = root_->space();
     if (space.inodes < kReserveInodes) {
-      throw Error(ErrorCode::kTryAgain, "send", root_->path(), "the file system has no inodes left");
+      throw Error(ErrorCode::kTryAgain, "send", root_->path(),
+                  "the file system has no inodes left");
     }
     free_bytes_ = static_cast<std::int64_t>(
         std::min<std::uint64_t>(space.bytes, std::numeric_limits<std::int64_t>::max()));

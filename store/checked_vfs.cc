@@ -21,7 +21,9 @@ struct CheckedFile {
   int is_main;          // a database, whose pages are checksummed
 };
 
-CheckedFile* self(sqlite3_file* file) { return static_cast<CheckedFile*>(static_cast<void*>(file)); }
+CheckedFile* self(sqlite3_file* file) {
+  return static_cast<CheckedFile*>(static_cast<void*>(file));
+}
 sqlite3_file* below(sqlite3_file* file) { return self(file)->below; }
 
 bool is_whole_page(sqlite3_file* file, int amount, sqlite3_int64 offset) {
@@ -89,11 +91,25 @@ int checked_shm_unmap(sqlite3_file* f, int remove) {
 
 // Version 2: no memory mapping, which would go around the checksums.
 const sqlite3_io_methods kMethods = {
-    2,                       checked_close,        checked_read,         checked_write,
-    checked_truncate,        checked_sync,         checked_file_size,    checked_lock,
-    checked_unlock,          checked_reserved,     checked_control,      checked_sector_size,
-    checked_characteristics, checked_shm_map,      checked_shm_lock,     checked_shm_barrier,
-    checked_shm_unmap,       nullptr,              nullptr,
+    2,
+    checked_close,
+    checked_read,
+    checked_write,
+    checked_truncate,
+    checked_sync,
+    checked_file_size,
+    checked_lock,
+    checked_unlock,
+    checked_reserved,
+    checked_control,
+    checked_sector_size,
+    checked_characteristics,
+    checked_shm_map,
+    checked_shm_lock,
+    checked_shm_barrier,
+    checked_shm_unmap,
+    nullptr,
+    nullptr,
 };
 
 sqlite3_vfs* base_of(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }

@@ -46,7 +46,8 @@ Delivery::~Delivery() {
 }
 
 std::unique_ptr<BodyReader> Delivery::open_body() const {
-  if (!queue_) throw Error(ErrorCode::kUsage, "open the body", receipt_.id.text(), "it is finished");
+  if (!queue_)
+    throw Error(ErrorCode::kUsage, "open the body", receipt_.id.text(), "it is finished");
   return queue_->open_body(message_);
 }
 

@@ -58,7 +58,8 @@ void Doorbell::map_shared(const FileStatus& queue_directory, std::uint32_t mode)
     if (file.fd < 0) return;
     const mode_t bits = for_group ? 0660 : 0600;
     if (::fchmod(file.fd, bits) != 0) return;
-    if (::geteuid() == 0 && ::fchown(file.fd, queue_directory.uid, queue_directory.gid) != 0) return;
+    if (::geteuid() == 0 && ::fchown(file.fd, queue_directory.uid, queue_directory.gid) != 0)
+      return;
   }
   if (::fstat(file.fd, &status) != 0 || !S_ISREG(status.st_mode)) return;
   // Allocated now, so that a full /dev/shm is an error here and not a signal later.
@@ -66,8 +67,7 @@ void Doorbell::map_shared(const FileStatus& queue_directory, std::uint32_t mode)
       ::posix_fallocate(file.fd, 0, static_cast<off_t>(kBellBytes)) != 0) {
     return;
   }
-  void* const mapped =
-      ::mmap(nullptr, kBellBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+  void* const mapped = ::mmap(nullptr, kBellBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (mapped == MAP_FAILED) return;
   word_ = static_cast<std::uint32_t*>(mapped);
   shared_ = true;

@@ -5,8 +5,9 @@
 // they missed by looking again, which they do at least every 250 ms anyway.
 //
 // One word: a sequence in the upper 31 bits, and bit 0, "somebody is about to sleep".
-//   sleeper: s = prepare() → looks for work → wait(s): sets bit 0 if the sequence is still s, sleeps
-//   ringer : next sequence with bit 0 cleared, by one compare-and-swap; if bit 0 was set, wakes all
+//   sleeper: s = prepare() → looks for work → wait(s): sets bit 0 if the sequence is still s,
+//   sleeps ringer : next sequence with bit 0 cleared, by one compare-and-swap; if bit 0 was set,
+//   wakes all
 // Because flag and sequence change together, a ringer sees the flag or the sleeper sees the new
 // sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
 // ring with nobody asleep makes no system call. Thread-safe.
@@ -33,7 +34,6 @@ class Doorbell {
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
-  [[nodiscard]] bool is_shared() const { return shared_; }
   // Removes the file when the queue is removed.
   static void remove(const FileStatus& queue_directory);
 

@@ -127,12 +127,13 @@ void QueueImpl::fsck_files(std::vector<FsckFinding>& findings, FsckMode mode) {
       return true;
     });
     for (const std::string& file : listed) {
-      const std::string where = names::shard_directory(static_cast<std::uint8_t>(number)) + "/" + file;
+      const std::string where =
+          names::shard_directory(static_cast<std::uint8_t>(number)) + "/" + file;
       if (const auto incarnation = names::parse_temporary(file)) {
         if (std::find(alive.begin(), alive.end(), *incarnation) != alive.end()) continue;
         if (mode == FsckMode::kRepair) shard->unlink(file);
-        findings.push_back({"temporary", where, "left by a dead process",
-                            mode == FsckMode::kRepair});
+        findings.push_back(
+            {"temporary", where, "left by a dead process", mode == FsckMode::kRepair});
         continue;
       }
       const auto name = names::parse_spool_file(file);

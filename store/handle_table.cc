@@ -19,9 +19,7 @@ using layout::kHandleRecordBytes;
 
 constexpr std::size_t kTextBytes = 24;
 
-std::uint64_t record_offset(std::uint32_t slot) {
-  return std::uint64_t{slot} * kHandleRecordBytes;
-}
+std::uint64_t record_offset(std::uint32_t slot) { return std::uint64_t{slot} * kHandleRecordBytes; }
 
 std::string text_field(std::span<const std::byte> bytes, std::size_t offset) {
   std::string text(kTextBytes, '\0');

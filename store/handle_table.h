@@ -4,8 +4,8 @@
 //
 // A slot is taken only under byte 0 of `lock`, and a dead one reaped only under byte 0 by whoever
 // holds the dead slot's byte. The owner alone writes its own record; fields that others read while
-// it lives are 8 bytes, written whole. The publish and flag functions may be called from any thread;
-// everything else is called under byte 0.
+// it lives are 8 bytes, written whole. The publish and flag functions may be called from any
+// thread; everything else is called under byte 0.
 
 #include <functional>
 #include <memory>
@@ -75,7 +75,7 @@ class HandleTable {
   std::unique_ptr<File> file_;
   std::optional<std::uint32_t> own_;
   std::uint64_t incarnation_ = 0;
-  std::mutex mutex_;             // guards record_, our own slot's content
+  std::mutex mutex_;  // guards record_, our own slot's content
   layout::HandleRecord record_;
 };
 

@@ -44,7 +44,8 @@ void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
   close();
   const std::string name = names::index_file(generation);
   if (!dir_->status(name)) {
-    throw SqliteError(SQLITE_CANTOPEN, "open the index", dir_->path() + "/" + name, "it is missing");
+    throw SqliteError(SQLITE_CANTOPEN, "open the index", dir_->path() + "/" + name,
+                      "it is missing");
   }
   Db db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
   configure(db);
@@ -68,7 +69,8 @@ void Index::create(std::uint64_t generation) {
   db_ = Db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
   int reserved = kPageChecksumBytes;
   sqlite3_file_control(db_.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
-  // Nobody knows this file yet, and a crash leaves it to be thrown away: no journal. Its syncs stay.
+  // Nobody knows this file yet, and a crash leaves it to be thrown away: no journal. Its syncs
+  // stay.
   db_.execute("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384;");
   db_.execute("BEGIN");
   db_.execute(kIndexTables);
@@ -165,7 +167,8 @@ void Index::store_meta() {
 void Index::change_count(RowState state, std::int64_t messages, std::uint64_t bytes) {
   StateCount& count = counts_[static_cast<std::size_t>(state)];
   count.messages += messages;
-  count.bytes += messages < 0 ? -static_cast<std::int64_t>(bytes) : static_cast<std::int64_t>(bytes);
+  count.bytes +=
+      messages < 0 ? -static_cast<std::int64_t>(bytes) : static_cast<std::int64_t>(bytes);
 }
 
 void Index::add_live(std::int64_t file, std::int64_t by) {
@@ -276,15 +279,23 @@ void Index::promote(std::string_view order_key) {
 State public_state(RowState state) {
   switch (state) {
     case RowState::kReady:
-    case RowState::kBehind: return State::kReady;
-    case RowState::kLeased: return State::kLeased;
-    case RowState::kDelayed: return State::kDelayed;
-    case RowState::kHeld: return State::kHeld;
-    case RowState::kDead: return State::kDead;
-    case RowState::kCorrupt: return State::kCorrupt;
-    case RowState::kArchived: return State::kArchived;
+    case RowState::kBehind:
+      return State::kReady;
+    case RowState::kLeased:
+      return State::kLeased;
+    case RowState::kDelayed:
+      return State::kDelayed;
+    case RowState::kHeld:
+      return State::kHeld;
+    case RowState::kDead:
+      return State::kDead;
+    case RowState::kCorrupt:
+      return State::kCorrupt;
+    case RowState::kArchived:
+      return State::kArchived;
     case RowState::kAcked:
-    case RowState::kGone: break;
+    case RowState::kGone:
+      break;
   }
   SPOOLMQ_CHECK(!"a settled message has no public state");
   return State::kArchived;

@@ -24,7 +24,13 @@ namespace spoolmq {
 // What the column `state` holds. The order matters: up to kHeld a message is live (it keeps its
 // place in its order key).
 enum class RowState : std::uint8_t {
-  kReady = 1, kLeased = 2, kBehind = 3, kDelayed = 4, kHeld = 5, kDead = 6, kCorrupt = 7,
+  kReady = 1,
+  kLeased = 2,
+  kBehind = 3,
+  kDelayed = 4,
+  kHeld = 5,
+  kDead = 6,
+  kCorrupt = 7,
   kArchived = 8,
   kAcked = 9,  // settled durably or about to be; its bytes are still there
   kGone = 10,  // its bytes are gone or named by a verdict; kept for a second for repeated acks
@@ -35,9 +41,9 @@ State public_state(RowState state);            // kAcked and kGone must not be a
 enum RowFlags : std::uint32_t {
   kRowOsDurability = 1,
   kRowLargeBody = 2,
-  kRowXml = 4,        // with file 0: the file is UUID.xml, else UUID.seg
-  kRowRemoved = 8,    // gone because an operator deleted it, or its rendezvous was withdrawn
-  kRowVerdict = 16,   // verdicts.log says something of it that is not, or no longer, so
+  kRowXml = 4,       // with file 0: the file is UUID.xml, else UUID.seg
+  kRowRemoved = 8,   // gone because an operator deleted it, or its rendezvous was withdrawn
+  kRowVerdict = 16,  // verdicts.log says something of it that is not, or no longer, so
 };
 
 // Where a message's bytes are. `offset` and `length` are 0 for XML.
@@ -160,9 +166,9 @@ class Index {
     MessageId id;
     std::uint64_t holder = 0;
     std::uint64_t bytes = 0;
-    std::string dedupe_key;      // empty: none
+    std::string dedupe_key;  // empty: none
     std::int64_t key_until_ms = 0;
-    bool counts = true;          // takes a place of a bounded queue
+    bool counts = true;  // takes a place of a bounded queue
     bool rendezvous = false;
   };
   // The earlier message's id if the dedupe key (or the id itself) is known.
@@ -250,7 +256,7 @@ class Index {
   // Both: settled at `latest_ms` or before.
   std::vector<Settled> settled_singles(std::size_t limit, std::int64_t latest_ms);
   std::vector<FileRow> finished_files(std::size_t limit, std::int64_t latest_ms);  // nothing live
-  std::vector<FileRow> mixed_files(std::size_t limit);      // settled rows beside live ones
+  std::vector<FileRow> mixed_files(std::size_t limit);  // settled rows beside live ones
   std::vector<Settled> settled_in(std::int64_t file, std::size_t limit);
   std::vector<FileRow> open_files(std::uint64_t owner);
   // Rows whose bytes are gone: deleted if a second has passed, else kept until it has.
@@ -279,12 +285,12 @@ class Index {
     std::string reason;
     std::int64_t key_until_ms = 0;
   };
-  void begin_bulk();  // right after create()
+  void begin_bulk();                            // right after create()
   std::int64_t bulk_file(const FileRow& file);  // its rowid
   void bulk_insert(const BulkRow& row);
   // Sorted, indexed, counted, synced; closed. The caller syncs the directory and opens it.
   void finish_bulk(std::uint64_t transaction, OrderOnDead order, std::string_view boot_id);
-  void recount();  // counters and live figures from the rows themselves
+  void recount();                            // counters and live figures from the rows themselves
   void set_state(Row& row, RowState state);  // with its counters; writes the row
 
  private:
@@ -301,6 +307,8 @@ class Index {
   void move_to_end(Row& row);
   void write(const Row& row);
   static Row read_row(const Stmt& statement);
+  static FileRow read_file_row(const Stmt& statement);
+  static std::vector<FileRow> read_file_rows(Stmt& rows);
   std::vector<Row> read_rows(Stmt& statement);
 
   std::shared_ptr<Dir> dir_;

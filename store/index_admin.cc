@@ -13,13 +13,20 @@ constexpr std::int64_t kMoveLeaseMs = 600'000;
 
 std::string_view condition_of(State state) {
   switch (state) {
-    case State::kReady: return "state IN (1,3)";
-    case State::kLeased: return "state=2";
-    case State::kDelayed: return "state=4";
-    case State::kHeld: return "state=5";
-    case State::kDead: return "state=6";
-    case State::kCorrupt: return "state=7";
-    case State::kArchived: return "state=8";
+    case State::kReady:
+      return "state IN (1,3)";
+    case State::kLeased:
+      return "state=2";
+    case State::kDelayed:
+      return "state=4";
+    case State::kHeld:
+      return "state=5";
+    case State::kDead:
+      return "state=6";
+    case State::kCorrupt:
+      return "state=7";
+    case State::kArchived:
+      return "state=8";
   }
   return "0";
 }
@@ -231,30 +238,18 @@ std::vector<Index::Settled> Index::settled_in(std::int64_t file, std::size_t lim
   return settled;
 }
 
-namespace {
-std::vector<FileRow> read_files(Stmt& rows) {
+std::vector<FileRow> Index::read_file_rows(Stmt& rows) {
   std::vector<FileRow> files;
-  while (rows.step()) {
-    FileRow row;
-    row.rowid = rows.integer(0);
-    row.file = rows.id(1);
-    row.kind = static_cast<names::SpoolKind>(rows.integer(2));
-    row.indexed_end = rows.u64(3);
-    row.live = rows.integer(4);
-    row.sealed = rows.integer(5) != 0;
-    row.owner = rows.u64(6);
-    files.push_back(row);
-  }
+  while (rows.step()) files.push_back(read_file_row(rows));
   return files;
 }
-}  // namespace
 
 std::vector<FileRow> Index::finished_files(std::size_t limit, std::int64_t latest_ms) {
   Stmt rows = db_.prepare(
       "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE live=0 AND sealed=1 AND "
       "settled<=?2 LIMIT ?1");
   rows.bind(1, static_cast<std::int64_t>(limit)).bind(2, latest_ms);
-  return read_files(rows);
+  return read_file_rows(rows);
 }
 
 std::vector<FileRow> Index::mixed_files(std::size_t limit) {
@@ -263,14 +258,14 @@ std::vector<FileRow> Index::mixed_files(std::size_t limit) {
       "(SELECT DISTINCT file FROM m WHERE state=9 AND file>0 LIMIT ?1) AND NOT (live=0 AND "
       "sealed=1)");
   rows.bind(1, static_cast<std::int64_t>(limit));
-  return read_files(rows);
+  return read_file_rows(rows);
 }
 
 std::vector<FileRow> Index::open_files(std::uint64_t owner) {
   Stmt rows = db_.prepare(
       "SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE sealed=0 AND owner=?1");
   rows.bind_u64(1, owner);
-  return read_files(rows);
+  return read_file_rows(rows);
 }
 
 class Index::Settler {
@@ -335,8 +330,8 @@ std::size_t Index::drop_gone(const Now& now, std::size_t limit) {
 }
 
 std::vector<Row> Index::unnoted(std::size_t limit) {
-  Stmt rows = db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
-                          " FROM m WHERE note=1 ORDER BY seq LIMIT ?1");
+  Stmt rows =
+      db_.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE note=1 ORDER BY seq LIMIT ?1");
   rows.bind(1, static_cast<std::int64_t>(limit));
   return read_rows(rows);
 }

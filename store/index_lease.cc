@@ -8,7 +8,8 @@
 namespace spoolmq {
 namespace {
 
-// Doubling from `backoff` up to `backoff_max`, ±20 % so that a failed batch does not return at once.
+// Doubling from `backoff` up to `backoff_max`, ±20 % so that a failed batch does not return at
+// once.
 std::int64_t backoff_ms(std::int64_t failures, const Settings& settings) {
   std::int64_t delay = settings.backoff.count();
   for (std::int64_t i = 1; i < failures && delay < settings.backoff_max.count(); ++i) delay *= 2;
@@ -119,8 +120,8 @@ void Index::convert_leases(const Now& now, const Settings& settings, std::vector
 
 // A wall clock that went back with the boot must not make anybody wait longer than was asked for.
 void Index::clamp_times(const Now& now) {
-  Stmt delays = db_.prepare(
-      "UPDATE m SET due=?1+span WHERE state=4 AND span IS NOT NULL AND due>?1+span");
+  Stmt delays =
+      db_.prepare("UPDATE m SET due=?1+span WHERE state=4 AND span IS NOT NULL AND due>?1+span");
   delays.bind(1, now.wall_ms).run();
   Stmt expiries = db_.prepare(
       "UPDATE m SET expires=?1+(expires-sent) WHERE expires IS NOT NULL AND state IN (1,3,4) AND "

@@ -102,8 +102,7 @@ std::int64_t Index::file_rowid(const Location& at, std::uint64_t owner, bool sea
   return row->rowid;
 }
 
-namespace {
-FileRow read_file_row(const Stmt& statement) {
+FileRow Index::read_file_row(const Stmt& statement) {
   FileRow row;
   row.rowid = statement.integer(0);
   row.file = statement.id(1);
@@ -114,7 +113,6 @@ FileRow read_file_row(const Stmt& statement) {
   row.owner = statement.u64(6);
   return row;
 }
-}  // namespace
 
 std::optional<FileRow> Index::find_file(const MessageId& file) {
   Stmt& find = sql_->file_by_name;

@@ -5,8 +5,8 @@
 
 namespace spoolmq {
 
-#define SPOOLMQ_ROW_COLUMNS                                                                       \
-  "seq,id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid,"                     \
+#define SPOOLMQ_ROW_COLUMNS                                                   \
+  "seq,id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid," \
   "deliveries,failures,redrives,token,holder,wall,span,reason,flags"
 
 struct Index::Statements {
@@ -37,8 +37,7 @@ struct Index::Statements {
                            "okey=?1 AND state<=5 ORDER BY seq LIMIT 1) RETURNING size")),
         claim(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
                          " FROM m WHERE state=1 ORDER BY prio DESC, seq LIMIT ?1")),
-        claim_from(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
-                              " FROM m WHERE state=1 AND sender=?2"
+        claim_from(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE state=1 AND sender=?2"
                               " ORDER BY prio DESC, seq LIMIT ?1")),
         leases_over(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
                                " FROM m WHERE state=2 AND due<=?1 ORDER BY due LIMIT 1000")),
@@ -69,8 +68,7 @@ struct Index::Statements {
             "DELETE FROM d WHERE key IN (SELECT key FROM d WHERE until<=?1 LIMIT 1000)")),
         reserve(db.prepare("INSERT OR REPLACE INTO r(id,holder,bytes,key,counts,rendezvous)"
                            " VALUES(?1,?2,?3,?4,?5,?6)")),
-        reservation(
-            db.prepare("SELECT id,holder,bytes,key,counts,rendezvous FROM r WHERE id=?1")),
+        reservation(db.prepare("SELECT id,holder,bytes,key,counts,rendezvous FROM r WHERE id=?1")),
         reservations_of(
             db.prepare("SELECT id,holder,bytes,key,counts,rendezvous FROM r WHERE holder=?1")),
         unreserve(db.prepare("DELETE FROM r WHERE id=?1")),
@@ -86,8 +84,7 @@ struct Index::Statements {
       key_has_dead, key_first, promote, claim, claim_from, leases_over, leases_of, all_leases,
       delayed_due, expired, next_lease, next_delayed, next_expiry, file_by_name, file_by_id,
       file_insert, file_live, file_end, file_seal, key_find, key_put, key_drop, keys_old, reserve,
-      reservation, reservations_of, unreserve, drop_gone, settled_in, renumber,
-      noted;
+      reservation, reservations_of, unreserve, drop_gone, settled_in, renumber, noted;
 };
 
 }  // namespace spoolmq

@@ -1,13 +1,10 @@
 #include "store/large_body.h"
 
-#include <linux/fs.h>
-#include <sys/ioctl.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
 #include <vector>
-
-#include <xxhash.h>
 
 namespace spoolmq {
 namespace {
@@ -96,10 +93,6 @@ LargeBody measure_large_body(File& file) {
   }
   body.checksum = checksum.value();
   return body;
-}
-
-bool clone_descriptor(File& into, int descriptor) {
-  return into.descriptor() >= 0 && ::ioctl(into.descriptor(), FICLONE, descriptor) == 0;
 }
 
 std::unique_ptr<BodyReader> read_large_body(std::unique_ptr<File> file, const LargeBody& body,

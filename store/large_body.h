@@ -17,9 +17,6 @@ LargeBody write_large_body(File& file, const BodySource& source);
 // The length and checksum of a file that is there already.
 LargeBody measure_large_body(File& file);
 
-// Makes `into` share the blocks of an open file (FICLONE). False where that cannot be.
-bool clone_descriptor(File& into, int descriptor);
-
 std::unique_ptr<BodyReader> read_large_body(std::unique_ptr<File> file, const LargeBody& body,
                                             std::string subject);
 std::unique_ptr<BodyReader> read_inline_body(std::string body);

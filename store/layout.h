@@ -7,7 +7,8 @@
 //   24 u32 slots in use (high water)    28 u32 flags: 1 receive paused, 2 send paused
 //   32 u64 version of queue.toml (grows with each change)
 //   64 u64 stamp of the index's database: what a checkpoint left (0: unknown, one is under way)
-//   40 u32 holder's pid   44 u32 holder's purpose   48 i64 since, ms since boot   56 u64 incarnation
+//   40 u32 holder's pid   44 u32 holder's purpose   48 i64 since, ms since boot   56 u64
+//   incarnation
 // Lock bytes of `lock` lie above its content: byte 0 … 2 of the design are offsets 4096 … 4098.
 //
 // `handles`: a 128-byte record per slot, slot s at 128·s; its lock byte is at 2^40 + s.
@@ -44,7 +45,17 @@ struct LockHeader {
 };
 
 enum class Purpose : std::uint32_t {
-  kNone, kOpen, kClose, kSend, kReceive, kAcknowledge, kLook, kFix, kMaintain, kRecover, kRebuild,
+  kNone,
+  kOpen,
+  kClose,
+  kSend,
+  kReceive,
+  kAcknowledge,
+  kLook,
+  kFix,
+  kMaintain,
+  kRecover,
+  kRebuild,
 };
 std::string_view purpose_name(Purpose purpose);
 

@@ -198,7 +198,8 @@ void QueueImpl::note_leftovers(Session& session) {
       [this, left] { settled_since_maintenance_ = static_cast<std::uint64_t>(left); });
 }
 
-// ---- The thread ------------------------------------------------------------------------------------
+// ---- The thread
+// ------------------------------------------------------------------------------------
 
 void QueueImpl::start_background() {
   if (!options_.background || closed_) return;
@@ -277,9 +278,7 @@ bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
   return more;
 }
 
-bool QueueImpl::segment_is_open() {
-  return handles_.own().durable_end > record::kFileHeaderBytes;
-}
+bool QueueImpl::segment_is_open() { return handles_.own().durable_end > record::kFileHeaderBytes; }
 
 // Through the group commit, whose lead owns the segment writer.
 void QueueImpl::seal_if_idle(std::int64_t idle_ms) {

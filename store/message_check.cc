@@ -1,7 +1,6 @@
 #include "store/message_check.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"

@@ -2,7 +2,6 @@
 // changes; whoever opens the root after a crash finishes it. The intent's own record lock tells a
 // living mover from a dead one. Never two queues' byte 0 at once.
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
@@ -117,7 +116,8 @@ void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, Queue
 
 FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   if (from.name() == to.name()) {
-    throw Error(ErrorCode::kUsage, "move", from.name(), "source and destination are the same queue");
+    throw Error(ErrorCode::kUsage, "move", from.name(),
+                "source and destination are the same queue");
   }
   const std::unique_ptr<Dir> topics = open_shared_dir(*dir_, names::kTopics);
   if (!topics) {
@@ -142,7 +142,8 @@ FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueI
 
 FixResult RootImpl::copy(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   if (from.name() == to.name()) {
-    throw Error(ErrorCode::kUsage, "copy", from.name(), "source and destination are the same queue");
+    throw Error(ErrorCode::kUsage, "copy", from.name(),
+                "source and destination are the same queue");
   }
   FixResult result;
   for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {

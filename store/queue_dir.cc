@@ -7,9 +7,7 @@
 
 namespace spoolmq {
 
-std::uint32_t directory_mode(std::uint32_t mode) {
-  return mode | ((mode & 0444) >> 2) | 0700;
-}
+std::uint32_t directory_mode(std::uint32_t mode) { return mode | ((mode & 0444) >> 2) | 0700; }
 
 QueueDir::QueueDir(std::shared_ptr<Dir> dir, const Settings& settings)
     : dir_(std::move(dir)), mode_(settings.mode) {
@@ -33,7 +31,8 @@ FileStatus QueueDir::require_private(Dir& dir) const {
 std::unique_ptr<Dir> QueueDir::made(std::string_view name) {
   const bool is_new = dir_->make_dir(name, directory_mode(mode_));
   std::unique_ptr<Dir> dir = dir_->open_dir(name);
-  if (!dir) throw Error(ErrorCode::kIo, "open", dir_->path() + "/" + std::string(name), "not a directory");
+  if (!dir)
+    throw Error(ErrorCode::kIo, "open", dir_->path() + "/" + std::string(name), "not a directory");
   if (is_new) {
     own(*dir);
     dir_->sync();

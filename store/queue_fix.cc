@@ -157,8 +157,8 @@ void QueueImpl::pause(const Pause& pause) {
   replace_file(dir_.dir(), names::kPause, text, dir_.mode());
   if (auto file = dir_.dir().open(names::kPause, Access::kReadWrite)) dir_.own(*file);
   layout::LockHeader header = hold.header();
-  header.flags = (pause.receive ? layout::kPausedReceive : 0) |
-                 (pause.send ? layout::kPausedSend : 0);
+  header.flags =
+      (pause.receive ? layout::kPausedReceive : 0) | (pause.send ? layout::kPausedSend : 0);
   hold.write_header(header);
   history_.tell({"pause", {}, pause.reason});
 }

@@ -38,8 +38,10 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       history_(place_.root, place_.name, *clock_),
       admission_(place_.root, *clock_),
       verdicts_(dir_),
-      appends_(kHeaviestAppendBytes, [this](std::span<AppendJob* const> jobs) { append_group(jobs); }),
-      singles_(kMostLinkedTogether, [this](std::span<SingleJob* const> jobs) { link_group(jobs); }) {}
+      appends_(kHeaviestAppendBytes,
+               [this](std::span<AppendJob* const> jobs) { append_group(jobs); }),
+      singles_(kMostLinkedTogether,
+               [this](std::span<SingleJob* const> jobs) { link_group(jobs); }) {}
 
 QueueImpl::~QueueImpl() {
   try {
@@ -66,7 +68,8 @@ void QueueImpl::close() {
   if (segment_) seal_if_idle(0);
   index_pending(true);
   if (settled_since_maintenance_ > 0) maintain();
-  std::optional<WriterLock::Hold> hold = lock_.try_take(layout::Purpose::kClose, options_.lock_wait);
+  std::optional<WriterLock::Hold> hold =
+      lock_.try_take(layout::Purpose::kClose, options_.lock_wait);
   if (!hold) {
     // Our slot dies with the process, and a reaper does the rest.
     log::warn("queue closed without its lock", {{"queue", place_.name}});
@@ -108,9 +111,7 @@ void QueueImpl::refuse_after_fork() const {
               forked_ ? "the queue was opened before a fork" : "the queue is closed");
 }
 
-Settings QueueImpl::settings() {
-  return *refresh_settings(lock_.peek());
-}
+Settings QueueImpl::settings() { return *refresh_settings(lock_.peek()); }
 
 std::shared_ptr<const Settings> QueueImpl::refresh_settings(const layout::LockHeader& header) {
   const std::lock_guard guard(settings_mutex_);
@@ -138,8 +139,8 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
     rebuild(hold, "");
     return;
   }
-  // An older copy under a log that goes on from a newer one: its pages verify, and the log's do, but
-  // what a checkpoint moved in between is missing.
+  // An older copy under a log that goes on from a newer one: its pages verify, and the log's do,
+  // but what a checkpoint moved in between is missing.
   const std::uint64_t stamp = database_stamp(header.generation);
   if (header.database_stamp != 0 && stamp != 0 && header.database_stamp != stamp) {
     throw SqliteError(SQLITE_CORRUPT, "open the index", path(), "another file stands in its place");

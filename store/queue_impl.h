@@ -1,8 +1,9 @@
 #pragma once
 // One open queue in one process: the parts, and the few things they share. Its member functions are
-// in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc, queue_reserve.cc,
-// queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc; queue_look.cc;
-// queue_fix.cc; recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
+// in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
+// queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
+// queue_look.cc; queue_fix.cc; recovery.cc (reaping, harvesting, reconciling); rebuild.cc;
+// maintenance.cc; fsck.cc.
 //
 // Locks, in this order: lead of a group commit → in-process mutex and byte 0 (WriterLock) → slot
 // byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits for byte 0 while
@@ -117,8 +118,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     FixResult result;
   };
   Taken take_for_move(std::span<const MessageId> ids);
-  void give_back(const Taken& taken);    // nothing was moved: as they were
-  void finish_move(const Taken& taken, std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
+  void give_back(const Taken& taken);  // nothing was moved: as they were
+  void finish_move(const Taken& taken,
+                   std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
   QueueDir& dir() { return dir_; }
   [[nodiscard]] std::int64_t wall_ms() const { return clock_->wall_ms(); }
@@ -163,7 +165,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   };
   struct SingleJob {
     std::vector<Outgoing*> messages;
-    std::vector<NewFile> files;     // one per message, synced unless durability is os
+    std::vector<NewFile> files;  // one per message, synced unless durability is os
     std::vector<Location> places;
     Durability durability = Durability::kSync;
   };
@@ -182,10 +184,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void append_group(std::span<AppendJob* const> jobs);
   void write_single_files(std::span<Outgoing*> messages, Format format, Durability durability);
   void link_group(std::span<SingleJob* const> jobs);
-  bool index_pending(bool wait);       // false: byte 0 was not to be had
+  bool index_pending(bool wait);  // false: byte 0 was not to be had
   void insert_pending(Session& session);
   void insert_owed(Session& session);
-  void roll_segment();                 // indexes, seals and forgets the open segment
+  void roll_segment();  // indexes, seals and forgets the open segment
   void wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout);
   bool same_content(const MessageId& id, const Message& message);
   SendResult send_large(Message message, std::unique_ptr<NewFile> body, const SendOptions& options);
@@ -282,7 +284,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
 
-  class Waiter;  // a thread inside receive()
+  class Waiter;               // a thread inside receive()
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;
   int waiters_ = 0;
@@ -295,14 +297,15 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::uint64_t singles_begun_ = 0;  // of the link leader
 
   std::atomic<std::int64_t> last_probe_boot_ms_{-1'000'000};
-  std::atomic<bool> index_doubtful_{false};  // a sync of the log failed: rebuild before the next act
-  std::atomic<bool> log_pinned_{false};      // the log is over its limit: sends are refused
+  std::atomic<bool> index_doubtful_{
+      false};                            // a sync of the log failed: rebuild before the next act
+  std::atomic<bool> log_pinned_{false};  // the log is over its limit: sends are refused
 
   std::mutex background_mutex_;  // guards the flags below and the thread's start
   std::condition_variable_any background_wake_;
   bool background_work_ = false;
   bool background_rests_ = false;
-  bool background_hurry_ = false;  // enough rows for a transaction are owed
+  bool background_hurry_ = false;    // enough rows for a transaction are owed
   std::atomic<bool> closed_{false};  // no new calls
   std::atomic<bool> ended_{false};   // nor transactions: close() has done its last
   std::atomic<bool> forked_{false};

@@ -19,13 +19,20 @@ std::string ms_text(std::int64_t ms) {
 
 std::string_view state_name(State state) {
   switch (state) {
-    case State::kReady: return "ready";
-    case State::kDelayed: return "delayed";
-    case State::kLeased: return "leased";
-    case State::kHeld: return "held";
-    case State::kDead: return "dead";
-    case State::kCorrupt: return "corrupt";
-    case State::kArchived: return "archived";
+    case State::kReady:
+      return "ready";
+    case State::kDelayed:
+      return "delayed";
+    case State::kLeased:
+      return "leased";
+    case State::kHeld:
+      return "held";
+    case State::kDead:
+      return "dead";
+    case State::kCorrupt:
+      return "corrupt";
+    case State::kArchived:
+      return "archived";
   }
   return "unknown";
 }
@@ -42,9 +49,9 @@ QueueStats QueueImpl::stats() {
   look([&](Session& session) {
     stats = {};
     Index& index = session.index;
-    for (const RowState state : {RowState::kReady, RowState::kBehind, RowState::kDelayed,
-                                 RowState::kLeased, RowState::kHeld, RowState::kDead,
-                                 RowState::kCorrupt, RowState::kArchived}) {
+    for (const RowState state :
+         {RowState::kReady, RowState::kBehind, RowState::kDelayed, RowState::kLeased,
+          RowState::kHeld, RowState::kDead, RowState::kCorrupt, RowState::kArchived}) {
       StateCount& count = stats.states[static_cast<std::size_t>(public_state(state))];
       count.messages += index.count(state).messages;
       count.bytes += index.count(state).bytes;
@@ -210,8 +217,8 @@ void QueueImpl::why_queue(Session& session, std::vector<std::string>& reasons) {
   if (count(RowState::kReady) > 0) {
     bool consumer = false;
     for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
-      consumer = consumer || ((slot.record.flags & layout::kOwnsLeases) != 0 &&
-                              handles_.is_alive(slot.number));
+      consumer = consumer ||
+                 ((slot.record.flags & layout::kOwnsLeases) != 0 && handles_.is_alive(slot.number));
     }
     if (!consumer) {
       reasons.push_back(std::to_string(count(RowState::kReady)) +

@@ -16,9 +16,12 @@ constexpr std::uint64_t kMostCorruptBytesKept = 64 << 20;
 
 std::string_view damage_text(Damage damage) {
   switch (damage) {
-    case Damage::kMissing: return "missing";
-    case Damage::kChecksum: return "checksum";
-    case Damage::kOther: return "another message stands in its place";
+    case Damage::kMissing:
+      return "missing";
+    case Damage::kChecksum:
+      return "checksum";
+    case Damage::kOther:
+      return "another message stands in its place";
   }
   return "";
 }
@@ -67,8 +70,8 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
   for (std::size_t i = 0; i < claimed.size(); ++i) {
     const Row& row = claimed[i].row;
     if (auto* const message = std::get_if<Message>(&loaded[i])) {
-      deliveries.push_back(Delivery(shared_from_this(), std::move(*message), {row.id, row.token},
-                                    row.counters));
+      deliveries.push_back(
+          Delivery(shared_from_this(), std::move(*message), {row.id, row.token}, row.counters));
       continue;
     }
     const Damage damage = std::get<Damage>(loaded[i]);
@@ -93,7 +96,8 @@ bool QueueImpl::index_lies_about(const Index::Claimed& claimed) {
   if (claimed.at.kind != names::SpoolKind::kBinary) return false;
   Dir* const shard = dir_.existing_shard(claimed.at.file.shard());
   const std::string file_name = names::spool_file(claimed.at.file, claimed.at.kind);
-  const std::unique_ptr<File> file = shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
+  const std::unique_ptr<File> file =
+      shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
   if (!file) return false;
   bool elsewhere = false;
   scan_segment(*file, claimed.at.file, record::kFileHeaderBytes, file->status().size,
@@ -138,8 +142,8 @@ void QueueImpl::drop_lost(const MessageId& id) {
   history_.tell({"lost", id, "durability os"});
 }
 
-// What the waiting threads of this handle share: one record lock (byte 2, who watches the slots) and
-// one flag that `consumers` shows. The last to leave gives both back.
+// What the waiting threads of this handle share: one record lock (byte 2, who watches the slots)
+// and one flag that `consumers` shows. The last to leave gives both back.
 class QueueImpl::Waiter {
  public:
   explicit Waiter(QueueImpl& queue) : queue_(queue) {}
@@ -189,8 +193,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     std::vector<Delivery> deliveries;
     bool met_damage = false;
     do {
-      deliveries = try_receive(options, last_look || watching || nobody_watches(), &paused_now,
-                               &met_damage);
+      deliveries =
+          try_receive(options, last_look || watching || nobody_watches(), &paused_now, &met_damage);
     } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {

@@ -1,5 +1,5 @@
-// Sends that must ask first (dedupe keys, explicit ids, bounded queues, rendezvous), and senders that
-// wait for what becomes of their message.
+// Sends that must ask first (dedupe keys, explicit ids, bounded queues, rendezvous), and senders
+// that wait for what becomes of their message.
 #include <algorithm>
 
 #include "core/log.h"
@@ -23,8 +23,8 @@ bool QueueImpl::same_content(const MessageId& id, const Message& message) {
   return !known || same_body(*known, message);  // gone: nothing to compare with
 }
 
-// Under byte 0. kUnderWay: an earlier send of the same key has not settled yet. kOldBytes: the id was
-// deleted or moved away, and its bytes have to go before it may come back.
+// Under byte 0. kUnderWay: an earlier send of the same key has not settled yet. kOldBytes: the id
+// was deleted or moved away, and its bytes have to go before it may come back.
 QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Settings& settings) {
   Place place = Place::kFull;
   transact(layout::Purpose::kSend, [&](Session& session) {
@@ -38,8 +38,8 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
     for (Outgoing& one : outgoing) {
       one.result = {one.message.id, false};
       const std::string key = !one.message.dedupe_key.empty() ? "k:" + one.message.dedupe_key
-                              : one.explicit_id ? "i:" + one.message.id.text()
-                                                : std::string();
+                              : one.explicit_id               ? "i:" + one.message.id.text()
+                                                              : std::string();
       if (!key.empty()) {
         std::optional<MessageId> known = session.index.known_key(key, session.now);
         const std::optional<Row> row =
@@ -121,13 +121,12 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
       }
     }
     const bool may_block = must_wait || settings.overflow == Overflow::kBlock;
-    const std::int64_t longest =
-        must_wait ? options_.lock_wait.count()
-                  : options.timeout.value_or(Milliseconds::max()).count();
+    const std::int64_t longest = must_wait ? options_.lock_wait.count()
+                                           : options.timeout.value_or(Milliseconds::max()).count();
     if (!may_block || waited >= longest) {
-      throw Error(ErrorCode::kTryAgain, "send", name(),
-                  must_wait ? "an earlier send of the same key has not finished"
-                            : "the queue is full");
+      throw Error(
+          ErrorCode::kTryAgain, "send", name(),
+          must_wait ? "an earlier send of the same key has not finished" : "the queue is full");
     }
     bell_.wait(bell, std::min(kLongestSleep, Milliseconds{longest - waited}));
   }
@@ -152,8 +151,8 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
 }
 
 void QueueImpl::return_reservations(std::span<Outgoing*> fresh) {
-  const bool any = std::any_of(fresh.begin(), fresh.end(),
-                               [](const Outgoing* one) { return one->reserved; });
+  const bool any =
+      std::any_of(fresh.begin(), fresh.end(), [](const Outgoing* one) { return one->reserved; });
   if (!any) return;
   try {
     transact(layout::Purpose::kSend, [&](Session& session) {

@@ -38,9 +38,9 @@ void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Se
     if (message.from.name.empty()) message.from.name = options_.name;
   }
   const Durability durability = options.durability.value_or(settings.durability);
-  outgoing.flags = static_cast<std::uint16_t>(
-      (durability == Durability::kOs ? record::kOsDurability : 0) |
-      (message.large_body ? record::kLargeBodyRecord : 0));
+  outgoing.flags =
+      static_cast<std::uint16_t>((durability == Durability::kOs ? record::kOsDurability : 0) |
+                                 (message.large_body ? record::kLargeBodyRecord : 0));
   outgoing.result.id = message.id;
 }
 

@@ -85,22 +85,20 @@ SendResult QueueImpl::send_file(Message message, int descriptor, bool take,
     return send_stream(std::move(message), read_on, options);
   }
   const std::uint8_t shard = ids_->next().shard();
-  if (take) {
-    std::unique_ptr<File> given = adopt_posix_file(descriptor, "the body's file");
-    const FileStatus status = given->status();
-    const FileStatus queue = dir_.dir().status();
-    // Its bytes become the message's by one more name: nothing is copied.
-    if (status.kind == FileKind::kRegular && status.device == queue.device && status.links == 1 &&
-        (status.uid == geteuid() || geteuid() == 0)) {
-      check_send_allowed(0);
-      auto file = std::make_unique<NewFile>(dir_, shard, std::move(given));
-      message.large_body = measure_large_body(file->file());
-      file->file().sync_data();
-      return send_large(std::move(message), std::move(file), options);
-    }
+  std::unique_ptr<File> given = adopt_posix_file(descriptor, "the body's file");
+  const FileStatus status = given->status();
+  const FileStatus queue = dir_.dir().status();
+  // Its bytes become the message's by one more name: nothing is copied.
+  if (take && status.kind == FileKind::kRegular && status.device == queue.device &&
+      status.links == 1 && (status.uid == geteuid() || geteuid() == 0)) {
+    check_send_allowed(0);
+    auto file = std::make_unique<NewFile>(dir_, shard, std::move(given));
+    message.large_body = measure_large_body(file->file());
+    file->file().sync_data();
+    return send_large(std::move(message), std::move(file), options);
   }
   auto file = std::make_unique<NewFile>(dir_, shard, handles_);
-  if (clone_descriptor(file->file(), descriptor)) {
+  if (file->file().clone_from(*given)) {
     message.large_body = measure_large_body(file->file());
     file->file().sync_data();
   } else {

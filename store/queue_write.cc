@@ -50,17 +50,16 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
   std::vector<SegmentWriter::Record> records;
   records.reserve(messages.size());
   for (const Outgoing* one : messages) records.push_back({&one->message, one->flags});
-  const std::vector<Location> places = segment_->is_open()
-                                           ? segment_->append(records, durability)
-                                           : segment_->start(records, durability);
+  const std::vector<Location> places = segment_->is_open() ? segment_->append(records, durability)
+                                                           : segment_->start(records, durability);
   wrote_segments_ = true;
   const std::uint64_t end = segment_->end();
   const std::lock_guard guard(pending_mutex_);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const bool os = (messages[i]->flags & record::kOsDurability) != 0;
-    pending_.push_back({Entry::of(messages[i]->message, places[i],
-                                  os ? Durability::kOs : Durability::kSync),
-                        end, messages[i]->reserved});
+    pending_.push_back(
+        {Entry::of(messages[i]->message, places[i], os ? Durability::kOs : Durability::kSync), end,
+         messages[i]->reserved});
   }
 }
 
@@ -100,9 +99,8 @@ void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
       at.length = text.size();
     } else {
       std::vector<std::byte> bytes(record::kFileHeaderBytes + record::kGroupHeaderBytes);
-      record::encode_file_header({one->file, handles_.incarnation(), clock_->wall_ms(),
-                                  record::FileUse::kSingle},
-                                 bytes);
+      record::encode_file_header(
+          {one->file, handles_.incarnation(), clock_->wall_ms(), record::FileUse::kSingle}, bytes);
       at.offset = bytes.size();
       record::encode(one->message, one->flags, one->file, at.offset, bytes);
       at.length = bytes.size() - at.offset;

@@ -184,7 +184,8 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::
       if (id != name.file && rowid == 0) rowid = index_.bulk_file(row);
       rows.add_corrupt(id, where, id == name.file ? 0 : rowid);
     }
-    if (own && scanned.corrupt.empty() && !scanned.damaged.empty() && acked == verdicts.acked.end()) {
+    if (own && scanned.corrupt.empty() && !scanned.damaged.empty() &&
+        acked == verdicts.acked.end()) {
       rows.add_corrupt(name.file, own_record_of(name.file, limit), 0);
     }
     // All of it is done, or nothing ever was in it (durability os: the power took its bytes).

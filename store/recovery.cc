@@ -38,7 +38,8 @@ Durability durability_of(std::uint16_t flags) {
 
 }  // namespace
 
-// ---- Opening --------------------------------------------------------------------------------------
+// ---- Opening
+// --------------------------------------------------------------------------------------
 
 bool QueueImpl::boot_mark_is_current() {
   const auto mark = read_file(dir_.dir(), names::kBoot, kBootMarkBytes);
@@ -46,8 +47,8 @@ bool QueueImpl::boot_mark_is_current() {
 }
 
 void QueueImpl::write_boot_mark(std::string_view state) {
-  replace_file(dir_.dir(), names::kBoot,
-               boot_mark(state, *clock_, dir_.dir().status().device), dir_.mode());
+  replace_file(dir_.dir(), names::kBoot, boot_mark(state, *clock_, dir_.dir().status().device),
+               dir_.mode());
   if (auto file = dir_.dir().open(names::kBoot, Access::kReadWrite)) dir_.own(*file);
 }
 
@@ -113,8 +114,8 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
   layout::LockHeader header;
   header.generation = hold.header().generation;
   if (const std::optional<Pause> pause = paused()) {
-    header.flags = (pause->receive ? layout::kPausedReceive : 0) |
-                   (pause->send ? layout::kPausedSend : 0);
+    header.flags =
+        (pause->receive ? layout::kPausedReceive : 0) | (pause->send ? layout::kPausedSend : 0);
   }
   header.settings_version = hold.header().settings_version + 1;
   // Whatever handles there were belong to another boot.
@@ -145,9 +146,8 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
         if (dir_.existing_shard(static_cast<std::uint8_t>(shard)) == nullptr) continue;
         reconcile_shard(hold, static_cast<std::uint8_t>(shard), verdicts);
       }
-      transact_held(hold, [](Session& session) {
-        session.index.return_all_reservations(session.now);
-      });
+      transact_held(hold,
+                    [](Session& session) { session.index.return_all_reservations(session.now); });
     }
   }
   write_boot_mark("dirty");
@@ -194,7 +194,8 @@ void QueueImpl::remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolN
   }
 }
 
-// ---- Harvesting ------------------------------------------------------------------------------------
+// ---- Harvesting
+// ------------------------------------------------------------------------------------
 
 void QueueImpl::harvest(Session& session) {
   insert_pending(session);
@@ -205,9 +206,8 @@ void QueueImpl::harvest(Session& session) {
     std::uint64_t end = 0;
     harvest_segment(session, record, record.durable_end, record.durable_end, &end);
     if (end == 0) continue;
-    session.after_commit.push_back([this, number = slot.number, end] {
-      handles_.write_indexed_end_of(number, end);
-    });
+    session.after_commit.push_back(
+        [this, number = slot.number, end] { handles_.write_indexed_end_of(number, end); });
   }
 }
 
@@ -218,7 +218,8 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
   *end = 0;
   Dir* const shard = dir_.existing_shard(record.segment.shard());
   const std::string file_name = names::spool_file(record.segment, names::SpoolKind::kBinary);
-  const std::unique_ptr<File> file = shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
+  const std::unique_ptr<File> file =
+      shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
   if (!file) return;
   const Location at{record.segment, names::SpoolKind::kBinary, 0, 0};
   const std::int64_t rowid = session.index.file_rowid(at, record.incarnation, false);
@@ -243,7 +244,8 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
   session.index.set_indexed_end(rowid, *end);
 }
 
-// ---- Reaping ---------------------------------------------------------------------------------------
+// ---- Reaping
+// ---------------------------------------------------------------------------------------
 
 void QueueImpl::probe_slots(Session& session) {
   session.after_commit.push_back([this] { last_probe_boot_ms_ = clock_->boot_ms(); });
@@ -257,10 +259,10 @@ void QueueImpl::probe_slots(Session& session) {
       log::info("reaping a dead handle", {{"queue", name()}, {"pid", dead.record.pid}});
       reap(session, dead);
       // Not before the rows are there: a kill in between must leave the record to the next reaper.
-      session.after_commit.push_back([this, number = dead.number,
-                                      incarnation = dead.record.incarnation] {
-        handles_.clear_reaped(number, incarnation);
-      });
+      session.after_commit.push_back(
+          [this, number = dead.number, incarnation = dead.record.incarnation] {
+            handles_.clear_reaped(number, incarnation);
+          });
     });
   }
 }
@@ -361,13 +363,13 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   const bool own = is_own_file(*file, name.file);
   if (!own && verdicts == nullptr) return;  // a reaper's list: segments are reaped by name
   file->sync_data();
-  const std::uint64_t from = std::max<std::uint64_t>(known ? known->indexed_end : 0,
-                                                     record::kFileHeaderBytes);
+  const std::uint64_t from =
+      std::max<std::uint64_t>(known ? known->indexed_end : 0, record::kFileHeaderBytes);
   const std::uint64_t size = file->status().size;
   std::int64_t rowid = 0;
   bool found = false;
-  const ScanResult scanned = scan_segment(
-      *file, name.file, from, size, own ? size : from, [&](ScannedRecord&& one) {
+  const ScanResult scanned =
+      scan_segment(*file, name.file, from, size, own ? size : from, [&](ScannedRecord&& one) {
         found = true;
         if (one.message.id != name.file && rowid == 0) {
           rowid = session.index.file_rowid(one.at, 0, true);
@@ -376,7 +378,8 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
                              session.settings);
         if (verdicts == nullptr) return;
         if (verdicts->is_acked(one.at.file, one.at.offset)) {
-          if (auto row = session.index.find(one.message.id)) session.index.remove(*row, session.now);
+          if (auto row = session.index.find(one.message.id))
+            session.index.remove(*row, session.now);
         } else {
           apply_verdict(session, one.message.id, *verdicts);
         }
@@ -414,8 +417,7 @@ void QueueImpl::apply_verdict(Session& session, const MessageId& id,
   row->due = verdict->second.due_ms;
   switch (verdict->second.state) {
     case RowState::kDead:
-      session.index.kill(*row, verdict->second.reason, session.now,
-                         session.settings.order_on_dead);
+      session.index.kill(*row, verdict->second.reason, session.now, session.settings.order_on_dead);
       return;
     case RowState::kHeld:
       session.index.hold(*row, verdict->second.reason, session.now);
@@ -437,8 +439,8 @@ void QueueImpl::keep_tail(File& file, const MessageId& id, std::uint64_t from) {
   const std::uint64_t size = file.status().size;
   std::vector<std::byte> bytes(std::min<std::uint64_t>(size - from, 64 << 20));
   bytes.resize(file.read_at(bytes, from));
-  const auto last = std::find_if(bytes.rbegin(), bytes.rend(),
-                                 [](std::byte b) { return b != std::byte{0}; });
+  const auto last =
+      std::find_if(bytes.rbegin(), bytes.rend(), [](std::byte b) { return b != std::byte{0}; });
   bytes.resize(static_cast<std::size_t>(std::distance(last, bytes.rend())));
   if (bytes.empty()) return;
   const std::unique_ptr<Dir> corrupt = dir_.made(names::kCorrupt);

@@ -82,7 +82,8 @@ std::unique_ptr<Dir> RootImpl::queues() { return dir_->open_dir(names::kQueues);
 std::shared_ptr<QueueImpl> RootImpl::open_queue(std::string_view name, OpenOptions options) {
   require_queue_name(name);
   const std::unique_ptr<Dir> queues_dir = queues();
-  std::shared_ptr<Dir> dir = queues_dir ? queues_dir->open_dir(names::queue_directory(name)) : nullptr;
+  std::shared_ptr<Dir> dir =
+      queues_dir ? queues_dir->open_dir(names::queue_directory(name)) : nullptr;
   const auto text = dir ? read_file(*dir, names::kSettings, kSettingsBytes) : std::nullopt;
   if (!text) {
     throw Error(ErrorCode::kNotFound, "open", name, "no such queue under " + dir_->path());
@@ -167,7 +168,8 @@ Created Root::create_queue(std::string_view name, const Settings& settings) {
       const FileStatus owner = root.status();
       const std::uint32_t uid = ::geteuid() == 0 ? owner.uid : ::geteuid();
       if (group || uid != ::geteuid()) dir->set_owner(uid, group.value_or(owner.gid));
-      const std::unique_ptr<File> file = dir->create(names::kSettings, settings.mode, IfExists::kFail);
+      const std::unique_ptr<File> file =
+          dir->create(names::kSettings, settings.mode, IfExists::kFail);
       if (group || uid != ::geteuid()) file->set_owner(uid, group.value_or(owner.gid));
       file->write_at(as_bytes(format_settings(settings)), 0);
       file->sync();

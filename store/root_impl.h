@@ -17,7 +17,6 @@ class RootImpl {
       : dir_(std::move(dir)), clock_(std::move(clock)) {}
 
   Dir& dir() { return *dir_; }
-  const std::shared_ptr<Dir>& shared_dir() { return dir_; }
   const std::shared_ptr<Clock>& clock() { return clock_; }  // null: the system's
   std::unique_ptr<Dir> queues();                            // nullptr before the first queue
   std::shared_ptr<QueueImpl> open_queue(std::string_view name, OpenOptions options);

@@ -115,7 +115,8 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
 void SegmentWriter::reserve_up_to(std::uint64_t end) {
   if (end <= allocated_) return;
   chunk_ = std::min(std::max(chunk_ * 2, kFirstChunkBytes), kLargestChunkBytes);
-  const std::uint64_t to = std::max(end, std::min(allocated_ + chunk_, std::max(end, kSealAtBytes)));
+  const std::uint64_t to =
+      std::max(end, std::min(allocated_ + chunk_, std::max(end, kSealAtBytes)));
   // fallocate with its size: a later fdatasync then writes no metadata.
   if (!file_->allocate(allocated_, to - allocated_)) file_->truncate(to);
   allocated_ = to;

@@ -1,6 +1,7 @@
 #pragma once
 // Writes one handle's binary spool files (FORMAT.md section 4).
-//   start : a new file: unnamed → header and first group → fdatasync → name into the handle record →
+//   start : a new file: unnamed → header and first group → fdatasync → name into the handle record
+//   →
 //           linkat → fsync of the directory. Then the caller may say "sent".
 //   append: pwrite of one group at the tail → fdatasync → durable_end into the handle record.
 // After an error the file is given up at its last durable group and never written or synced again.
@@ -55,9 +56,9 @@ class SegmentWriter {
   std::unique_ptr<File> file_;
   MessageId id_;
   bool name_is_durable_ = false;  // false: only messages of durability os so far
-  std::uint64_t end_ = 0;        // the next group goes here
-  std::uint64_t allocated_ = 0;  // the file's size, zeros behind end_
-  std::uint64_t chunk_ = 0;      // how much the last allocation added
+  std::uint64_t end_ = 0;         // the next group goes here
+  std::uint64_t allocated_ = 0;   // the file's size, zeros behind end_
+  std::uint64_t chunk_ = 0;       // how much the last allocation added
   std::uint32_t group_number_ = 0;
   std::int64_t last_append_boot_ms_ = 0;
   std::vector<std::byte> buffer_;

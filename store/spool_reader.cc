@@ -99,8 +99,8 @@ std::vector<Loaded> SpoolReader::load(std::span<const Wanted> wanted) {
       const Wanted& one = wanted[order[i]];
       const std::uint64_t from = one.at.offset - first.offset;
       if (!file || from + one.at.length > got) continue;
-      auto decoded = record::decode(std::span(bytes).subspan(from, one.at.length), one.at.file,
-                                    one.at.offset);
+      auto decoded =
+          record::decode(std::span(bytes).subspan(from, one.at.length), one.at.file, one.at.offset);
       if (!decoded) {
         const bool blank = is_blank(std::span(bytes).subspan(from, one.at.length));
         loaded[order[i]] = blank ? Damage::kMissing : Damage::kChecksum;

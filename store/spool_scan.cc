@@ -37,7 +37,8 @@ struct Group {
 
 class Scanner {
  public:
-  Scanner(File& file, const MessageId& id, std::uint64_t limit) : file_(file), id_(id), limit_(limit) {}
+  Scanner(File& file, const MessageId& id, std::uint64_t limit)
+      : file_(file), id_(id), limit_(limit) {}
 
   std::optional<Group> group_at(std::uint64_t at) {
     if (at + kGroupHeaderBytes > limit_) return std::nullopt;

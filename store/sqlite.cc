@@ -68,7 +68,8 @@ Db::Db(const std::string& path, const char* vfs) : path_(path) {
   }
 }
 
-Db::Db(Db&& other) noexcept : db_(std::exchange(other.db_, nullptr)), path_(std::move(other.path_)) {}
+Db::Db(Db&& other) noexcept
+    : db_(std::exchange(other.db_, nullptr)), path_(std::move(other.path_)) {}
 
 Db& Db::operator=(Db&& other) noexcept {
   std::swap(db_, other.db_);

@@ -1,10 +1,10 @@
 #include "store/verdicts.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
-
-#include <xxhash.h>
 
 #include "core/bytes.h"
 #include "core/names.h"
@@ -40,8 +40,8 @@ std::string encode_entry(std::uint32_t kind, const std::string& payload, std::ui
   put(entry, kind);
   put(entry, static_cast<std::uint32_t>(payload.size()));
   entry += payload;
-  put(entry, static_cast<std::uint64_t>(
-                 XXH3_64bits_withSeed(entry.data(), entry.size(), offset + 1)));
+  put(entry,
+      static_cast<std::uint64_t>(XXH3_64bits_withSeed(entry.data(), entry.size(), offset + 1)));
   return entry;
 }
 
@@ -125,7 +125,8 @@ Verdicts::Known Verdicts::load() {
     if (kind == kAckedRanges && length >= MessageId::kBytes) {
       std::vector<ByteRange>& ranges = known.acked[id_at(payload, 0)];
       for (std::size_t i = MessageId::kBytes; i + 16 <= length; i += 16) {
-        ranges.push_back({load_le<std::uint64_t>(payload, i), load_le<std::uint64_t>(payload, i + 8)});
+        ranges.push_back(
+            {load_le<std::uint64_t>(payload, i), load_le<std::uint64_t>(payload, i + 8)});
       }
     } else if (kind == kMessage) {
       read_message(payload, known);

@@ -42,17 +42,28 @@ bool lock_until(std::unique_lock<std::timed_mutex>& lock, Clk::time_point deadli
 namespace layout {
 std::string_view purpose_name(Purpose purpose) {
   switch (purpose) {
-    case Purpose::kNone: return "nothing";
-    case Purpose::kOpen: return "opening";
-    case Purpose::kClose: return "closing";
-    case Purpose::kSend: return "sending";
-    case Purpose::kReceive: return "receiving";
-    case Purpose::kAcknowledge: return "acknowledging";
-    case Purpose::kLook: return "looking";
-    case Purpose::kFix: return "fixing";
-    case Purpose::kMaintain: return "maintaining";
-    case Purpose::kRecover: return "recovering";
-    case Purpose::kRebuild: return "rebuilding the index";
+    case Purpose::kNone:
+      return "nothing";
+    case Purpose::kOpen:
+      return "opening";
+    case Purpose::kClose:
+      return "closing";
+    case Purpose::kSend:
+      return "sending";
+    case Purpose::kReceive:
+      return "receiving";
+    case Purpose::kAcknowledge:
+      return "acknowledging";
+    case Purpose::kLook:
+      return "looking";
+    case Purpose::kFix:
+      return "fixing";
+    case Purpose::kMaintain:
+      return "maintaining";
+    case Purpose::kRecover:
+      return "recovering";
+    case Purpose::kRebuild:
+      return "rebuilding the index";
   }
   return "something unknown";
 }

@@ -4,7 +4,8 @@
 // vain can name it. Waiting is bounded: F_OFD_SETLKW has no time-out, so this polls with a back-off
 // of 20 µs … 2 ms. Threads of the process queue on a mutex before they meet the kernel's lock.
 //
-//   WriterLock::Hold hold = lock.take(Purpose::kSend);   // throws Error(kTryAgain) naming the holder
+//   WriterLock::Hold hold = lock.take(Purpose::kSend);   // throws Error(kTryAgain) naming the
+//   holder
 
 #include <chrono>
 #include <memory>

@@ -26,11 +26,11 @@ run_preset() {
   (cd "$source_dir" && ctest --preset "$preset" -j2 --no-tests=error "$@")
 }
 
-target=unit_tests
+asan_target=unit_tests tsan_target=threaded_tests
 selection=(-L unit)
 case ${1:-} in
   '') ;;
-  --all) target=all selection=() ;;
+  --all) asan_target=all tsan_target=all selection=() ;;
   *) say "usage: tests/run.sh [--all]"; exit 64 ;;
 esac
 
@@ -38,7 +38,6 @@ install_packages "$source_dir" build test
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
-for preset in asan tsan; do
-  run_preset "$preset" "$target" "${selection[@]}"
-done
+run_preset asan "$asan_target" "${selection[@]}"
+run_preset tsan "$tsan_target" "${selection[@]}"
 run_preset release all
