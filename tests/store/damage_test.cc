@@ -102,6 +102,25 @@ TEST_F(Damage, IsStillKnownAfterARebuild) {
   EXPECT_EQ(count(queue(), State::kCorrupt), 1);
 }
 
+// Alone in its file, nothing behind it says that it was ever finished: but its file has a name.
+TEST_F(Damage, OfALoneMessageIsStillKnownAfterARebuild) {
+  const MessageId id = queue().send(text("UNLUCKY"));
+  ASSERT_EQ(flip("UNLUCKY"), 1);
+  queue().fsck(FsckMode::kRebuildIndex);
+  const auto status = queue().status(id);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->state, State::kCorrupt);
+  EXPECT_EQ(queue().stats().of(State::kCorrupt).messages, 1);
+}
+
+TEST_F(Damage, OfALoneMessagesHeaderIsStillKnownAfterABoot) {
+  const MessageId id = queue().send(text("x"));
+  ASSERT_EQ(flip("SPGR"), 1);
+  queue().fsck(FsckMode::kRebuildIndex);
+  EXPECT_EQ(take(queue()), "x");  // its record verifies on its own
+  EXPECT_FALSE(queue().status(id));
+}
+
 TEST_F(Damage, MayBeDeletedByAnOperator) {
   const MessageId id = queue().send(text("UNLUCKY"));
   ASSERT_EQ(flip("UNLUCKY"), 1);

@@ -141,5 +141,17 @@ TEST_F(Schedule, GivesEveryMessageTheQueuesTimeToLive) {
   EXPECT_EQ(queue_.status(by_message)->expires_at_ms, world_.clock().wall_ms() + 600'000);
 }
 
+// A delay never lasts longer than it was asked for, even if the wall clock went back with the boot.
+TEST(ScheduleAcrossBoots, KeepsADelayToItsLength) {
+  StoreWorld world;
+  Message late = text("late");
+  late.not_before_ms = world.clock().wall_ms() + 60'000;
+  world.queue().send(late);
+  world.power_cut(-10h);
+  EXPECT_EQ(take(world.queue()), "(none)");
+  world.clock().advance(61s);
+  EXPECT_EQ(take(world.queue()), "late");
+}
+
 }  // namespace
 }  // namespace spoolmq::test
