@@ -12,6 +12,7 @@ namespace spoolmq {
 namespace {
 
 constexpr std::uint64_t kCheckpointLogBytes = 4 << 20;
+constexpr std::uint64_t kLongestLogLeftBytes = 1 << 20;
 constexpr std::uint64_t kLogLimitBytes = 64 << 20;
 constexpr std::size_t kHeaviestAppendBytes = 8 << 20;
 constexpr std::size_t kMostLinkedTogether = 1024;
@@ -89,6 +90,10 @@ void QueueImpl::close() {
   }
   if (owns_leases) bell_.ring();
   if (!options_.one_shot) write_clean_mark_if_last(*hold);
+  // Whoever opens the index next reads the whole log: leave a short one.
+  if (index_.is_open() && index_.log_is_over(kLongestLogLeftBytes)) {
+    checkpoint(*hold, [this] { static_cast<void>(index_.checkpoint_all()); });
+  }
   {
     const std::unique_lock alone(log_guard_);
     index_.close();
