@@ -47,7 +47,7 @@ ordered_json stats_json(const NamedStats& named) {
   if (stats.oldest_ready_sent_ms != 0) {
     object["oldest_ready_sent"] = format_time(stats.oldest_ready_sent_ms);
   }
-  object["files"] = stats.files;
+  object["segments"] = stats.segments;
   object["generation"] = stats.generation;
   object["index_bytes"] = stats.index_bytes;
   object["log_bytes"] = stats.log_bytes;
@@ -73,7 +73,7 @@ std::string stats_table(const std::vector<NamedStats>& queues, std::int64_t now_
                {"ARCHIVED", Align::kRight},
                {"SIZE", Align::kRight},
                {"OLDEST", Align::kRight},
-               {"FILES", Align::kRight},
+               {"SEGMENTS", Align::kRight},
                {"PAUSED"}});
   for (const NamedStats& named : queues) {
     std::vector<std::string> cells{named.queue};
@@ -85,7 +85,7 @@ std::string stats_table(const std::vector<NamedStats>& queues, std::int64_t now_
     const std::int64_t oldest_ms = named.stats.oldest_ready_sent_ms;
     cells.push_back(rough_size(bytes));
     cells.push_back(oldest_ms == 0 ? "" : rough_duration(now_ms - oldest_ms));
-    cells.push_back(std::to_string(named.stats.files));
+    cells.push_back(std::to_string(named.stats.segments));
     cells.push_back(paused_cell(named));
     table.add(std::move(cells));
   }

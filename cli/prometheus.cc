@@ -81,8 +81,8 @@ std::string prometheus_text(Queues queues, std::int64_t now_ms) {
               const std::int64_t age_ms = sent_ms == 0 ? 0 : now_ms - sent_ms;
               return std::max<std::int64_t>(age_ms, 0) / 1000;
             });
-  per_queue(out, queues, "spool_files", "Spool files known to the index.",
-            [](const NamedStats& queue) { return queue.stats.files; });
+  per_queue(out, queues, "segments", "Spool files that may hold several messages.",
+            [](const NamedStats& queue) { return queue.stats.segments; });
   per_queue(out, queues, "index_bytes", "Size of the index.",
             [](const NamedStats& queue) { return queue.stats.index_bytes; });
   per_queue(out, queues, "index_log_bytes", "Size of the index's write-ahead log.",

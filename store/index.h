@@ -228,7 +228,7 @@ class Index {
   StateCount count(RowState state) const { return counts_[static_cast<std::size_t>(state)]; }
   [[nodiscard]] std::int64_t reserved() const { return reserved_.messages; }
   std::int64_t oldest_ready_ms();
-  std::int64_t file_count();
+  std::int64_t segment_count();
   std::vector<std::pair<std::uint64_t, std::int64_t>> leases_by_holder();
   // Order keys that a dead message stopped go on: order-on-dead became `continue`.
   void promote_stopped_keys();

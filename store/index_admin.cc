@@ -109,7 +109,7 @@ std::int64_t Index::oldest_ready_ms() {
   return oldest.step() ? oldest.integer(0) : 0;
 }
 
-std::int64_t Index::file_count() {
+std::int64_t Index::segment_count() {
   Stmt count = db_.prepare("SELECT count(*) FROM f");
   return count.step() ? count.integer(0) : 0;
 }

@@ -59,7 +59,7 @@ QueueStats QueueImpl::stats() {
     stats.reserved = index.reserved();
     stats.oldest_ready_sent_ms = index.oldest_ready_ms();
     stats.generation = index.generation();
-    stats.files = index.file_count();
+    stats.segments = index.segment_count();
   });
   const std::string index_name = names::index_file(stats.generation);
   if (const auto status = dir_.dir().status(index_name)) stats.index_bytes = status->size;

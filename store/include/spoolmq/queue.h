@@ -196,7 +196,7 @@ struct QueueStats {
   std::uint64_t generation = 0;           // of the index
   std::uint64_t index_bytes = 0;
   std::uint64_t log_bytes = 0;            // of the index's write-ahead log
-  std::int64_t files = 0;                 // spool files known to the index
+  std::int64_t segments = 0;              // spool files that may hold several messages
   bool may_lag = false;  // this process cannot write here: unindexed sends are not counted
 };
 
