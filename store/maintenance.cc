@@ -199,7 +199,6 @@ void QueueImpl::note_leftovers(Session& session) {
 }
 
 // ---- The thread
-// ------------------------------------------------------------------------------------
 
 void QueueImpl::start_background() {
   if (!options_.background || closed_) return;

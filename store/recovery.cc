@@ -39,7 +39,6 @@ Durability durability_of(std::uint16_t flags) {
 }  // namespace
 
 // ---- Opening
-// --------------------------------------------------------------------------------------
 
 bool QueueImpl::boot_mark_is_current() {
   const auto mark = read_file(dir_.dir(), names::kBoot, kBootMarkBytes);
@@ -195,7 +194,6 @@ void QueueImpl::remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolN
 }
 
 // ---- Harvesting
-// ------------------------------------------------------------------------------------
 
 void QueueImpl::harvest(Session& session) {
   insert_pending(session);
@@ -245,7 +243,6 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
 }
 
 // ---- Reaping
-// ---------------------------------------------------------------------------------------
 
 void QueueImpl::probe_slots(Session& session) {
   session.after_commit.push_back([this] { last_probe_boot_ms_ = clock_->boot_ms(); });

@@ -37,7 +37,7 @@ class RootImpl;
 
 using Milliseconds = std::chrono::milliseconds;
 
-// ---- Leases -------------------------------------------------------------------------------------
+// ---- Leases
 
 // The token that names one lease. Text form: the id, a dot, 16 hex digits.
 struct Receipt {
@@ -100,7 +100,7 @@ class Delivery {
   Counters counters_;
 };
 
-// ---- Sending ------------------------------------------------------------------------------------
+// ---- Sending
 
 struct SendOptions {
   std::optional<Format> format;          // default: the queue's
@@ -120,7 +120,7 @@ enum class Settled : std::uint8_t { kAcked, kDead, kTimeout };
 // A large body: `read` fills the span and returns the bytes put there, 0 at the end.
 using BodySource = std::function<std::size_t(std::span<char>)>;
 
-// ---- Receiving ----------------------------------------------------------------------------------
+// ---- Receiving
 
 struct ReceiveOptions {
   std::size_t max = 1;
@@ -140,7 +140,7 @@ enum class LeaseOutcome : std::uint8_t {
   kLost,       // stale, expired, or unknown
 };
 
-// ---- Looking ------------------------------------------------------------------------------------
+// ---- Looking
 
 enum class State : std::uint8_t {
   kReady, kDelayed, kLeased, kHeld, kDead, kCorrupt, kArchived,
@@ -221,7 +221,7 @@ struct Pause {
   std::string by;             // user name of who paused it
 };
 
-// ---- Fixing -------------------------------------------------------------------------------------
+// ---- Fixing
 
 struct FixResult {
   std::vector<MessageId> changed;
