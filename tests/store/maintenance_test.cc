@@ -62,7 +62,7 @@ TEST(Maintenance, UnlinksAFinishedSegmentOnceItIsSealed) {
   world.reopen();
   world.queue().maintain();
   EXPECT_TRUE(world.spool_files().empty());
-  EXPECT_EQ(world.queue().stats().files, 0);
+  EXPECT_EQ(world.queue().stats().segments, 0);
 }
 
 TEST(Maintenance, PunchesASealedSegmentThatIsMixed) {
