@@ -21,7 +21,9 @@ prefix=$work/moved
 pkg_config=$(find "$prefix" -name spoolmq.pc)
 cmake_package=$(find "$prefix" -name spoolmqConfig.cmake)
 [[ -x $prefix/bin/spoolmq && -n $pkg_config && -n $cmake_package ]] || fail "files are missing"
-if grep -rlF -e "$build_dir" -e "$source_dir" "$prefix/include" "$pkg_config" \
+# As whole paths: a tree in /spoolmq is not named by include/spoolmq.
+before='(^|[^[:alnum:]_.}/-])'
+if grep -rlE -e "$before$build_dir/" -e "$before$source_dir/" "$prefix/include" "$pkg_config" \
   "$(dirname "$cmake_package")"; then
   fail "the installed files above name the build or source tree"
 fi
@@ -36,7 +38,7 @@ for header in "$prefix"/include/spoolmq/*.h; do
 done
 
 # Two copies of SQLite in one process void each other's locks: it must be the shared library.
-ldd "$prefix/bin/spoolmq" | grep -q 'libsqlite3\.so' || fail "spoolmq is not linked to libsqlite3.so"
+[[ $(ldd "$prefix/bin/spoolmq") == *libsqlite3.so* ]] || fail "spoolmq is not linked to libsqlite3.so"
 
 # round_trip BIN LABEL: every document that goes in comes out, once.
 round_trip() {

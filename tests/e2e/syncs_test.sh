@@ -23,7 +23,7 @@ for format in binary xml; do
   at=$(line_of 'linkat\(.*msgs/[0-9a-f][0-9a-f]>' "$at" "name of the file") || exit 1
   at=$(line_of 'fsync\([0-9]+<.*queues/q/msgs/[0-9a-f][0-9a-f]>' "$at" "sync of the directory") || exit 1
   line_of 'write\(1<.*"'"$(head -c 8 "$work/id")" "$at" "id on stdout" >/dev/null || exit 1
-  written=$(grep -nE 'write\(1<' "$work/trace" | head -1 | cut -d: -f1)
+  written=$(grep -m1 -nE 'write\(1<' "$work/trace" | cut -d: -f1)
   ((written > at)) || fail "the id was written before the directory was synced"
 done
 
@@ -37,14 +37,14 @@ traced send q --lines -f "$work/lines" >"$work/ids" || fail "send exited with $?
 same 256 "$(wc -l <"$work/ids")" "ids"
 syncs=$(grep -cE '(f(data)?sync|sync_file_range|syncfs)\(' "$work/trace")
 ((syncs > 0 && syncs < 12)) || fail "256 messages cost $syncs syncs"
-synced=$(grep -nE 'f(data)?sync\([0-9]+<.*msgs/' "$work/trace" | head -1 | cut -d: -f1)
-written=$(grep -nE 'write\(1<' "$work/trace" | head -1 | cut -d: -f1)
+synced=$(grep -m1 -nE 'f(data)?sync\([0-9]+<.*msgs/' "$work/trace" | cut -d: -f1)
+written=$(grep -m1 -nE 'write\(1<' "$work/trace" | cut -d: -f1)
 ((synced < written)) || fail "ids were written before their messages were synced"
 
 # ---- receive: a timed lease is synced before its receipt is shown
 traced receive q >/dev/null 2>"$work/receipt" || fail "receive exited with $?"
 at=$(line_of 'f(data)?sync\([0-9]+<.*db-wal' 0 "sync of the log") || exit 1
-written=$(grep -nE 'write\(2<.*receipt' "$work/trace" | head -1 | cut -d: -f1)
+written=$(grep -m1 -nE 'write\(2<.*receipt' "$work/trace" | cut -d: -f1)
 ((written > at)) || fail "the receipt was shown before the lease was synced"
 
 # ---- ack, and receive --ack: the log is synced after the last change of the index, before the end
@@ -57,8 +57,8 @@ synced_at_end() {
 traced ack q "$(sed 's/receipt: //' "$work/receipt")" || fail "ack exited with $?"
 synced_at_end
 traced receive q --ack >"$work/body" || fail "receive --ack exited with $?"
-written=$(grep -nE 'write\(1<' "$work/trace" | head -1 | cut -d: -f1)
+written=$(grep -m1 -nE 'write\(1<' "$work/trace" | cut -d: -f1)
 at=$(line_of 'f(data)?sync\([0-9]+<.*db-wal' "$written" "sync of the acknowledgement") || exit 1
-unlinked=$(grep -nE 'unlinkat?\(.*\.(seg|xml)"' "$work/trace" | head -1 | cut -d: -f1)
+unlinked=$(grep -m1 -nE 'unlinkat?\(.*\.(seg|xml)"' "$work/trace" | cut -d: -f1)
 [[ -z $unlinked ]] || ((unlinked > at)) || fail "a file was removed before its acknowledgement was synced"
 exit 0
