@@ -40,7 +40,7 @@ int Sender::send_body(std::string body) {
 
 int Sender::send_input(Input& input) {
   if (input.file_size() > settings_.body_inline) {
-    report(queue_.send_file(plan_.message({}), input.descriptor(), false, plan_.options));
+    report(queue_.send_file(plan_.message({}), input.descriptor(), BodyFile::kCopy, plan_.options));
     return settle();
   }
   std::string start = read_up_to(input, inline_limit() + 1);

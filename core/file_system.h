@@ -65,6 +65,7 @@ class File {
 
   virtual void set_owner(std::uint32_t uid, std::uint32_t gid) = 0;
   virtual void set_mode(std::uint32_t mode) = 0;  // exactly these bits, whatever the umask
+  virtual void set_mtime(std::int64_t mtime_ns) = 0;  // since the epoch; the next write ends it
   // Makes this file's bytes those of `source`, sharing blocks (FICLONE). False where unsupported.
   virtual bool clone_from(File& source) = 0;
   // The descriptor, for a child process to inherit or sendfile to use; -1 where there is none.

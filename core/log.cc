@@ -2,8 +2,11 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "core/text.h"
@@ -11,12 +14,41 @@
 namespace spoolmq::log {
 namespace {
 
+// "DEVICE:INODE" of the stream that systemd connected; a child may have got another stderr since.
+bool stderr_is_journal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) return false;
+  return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+}
+
+// Whether it is does not change while a process lives.
+bool in_journal() {
+  static const bool is = stderr_is_journal();
+  return is;
+}
+
+// sd-daemon(3): SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG.
+std::string_view journal_priority(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::err:
+    case spdlog::level::critical:
+      return "<3>";
+    case spdlog::level::warn:
+      return "<4>";
+    case spdlog::level::info:
+      return "<6>";
+    default:
+      return "<7>";
+  }
+}
+
 // Never destroyed: threads and destructors may log until the process is gone.
 spdlog::logger& logger() {
   static spdlog::logger* const the_logger = [] {
     auto* const made =
         new spdlog::logger("spoolmq", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("spoolmq: %l: %v");
+    made->set_pattern(in_journal() ? "%v" : "spoolmq: %l: %v");
     made->set_level(spdlog::level::warn);
     return made;
   }();
@@ -54,7 +86,8 @@ void append_escaped(std::string& line, std::string_view value) {
 void write(spdlog::level::level_enum level, std::string_view event,
            std::initializer_list<Field> fields) {
   if (!logger().should_log(level)) return;
-  std::string line(event);
+  std::string line(in_journal() ? journal_priority(level) : std::string_view());
+  line += event;
   for (const Field& field : fields) {
     line.append(1, ' ').append(field.name).append(1, '=');
     if (needs_quotes(field.value)) {

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -32,6 +34,22 @@ auto retried(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return result;
+}
+
+// One component below `directory`, and nothing else, whatever stands there: openat2(2) with every
+// way out closed. Kernels before 5.6 lack it, and some sandboxes refuse it: O_NOFOLLOW on a single
+// component, which all names here are, is the same walk.
+int open_beneath(int directory, const char* component, int flags) {
+  struct open_how how {};
+  how.flags = static_cast<decltype(how.flags)>(flags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const auto opened =
+      retried([&] { return ::syscall(SYS_openat2, directory, component, &how, sizeof how); });
+  // EAGAIN: something was renamed meanwhile, and the kernel cannot vouch for the way.
+  if (opened >= 0 || (errno != ENOSYS && errno != EPERM && errno != EAGAIN)) {
+    return static_cast<int>(opened);
+  }
+  return retried([&] { return ::openat(directory, component, flags); });
 }
 
 class Fd {
@@ -162,6 +180,16 @@ class PosixFile final : public File {
 
   void set_mode(std::uint32_t mode) override {
     if (::fchmod(fd(), mode & kPermissionBits) != 0) fail("chmod");
+  }
+
+  void set_mtime(std::int64_t mtime_ns) override {
+    constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+    const std::int64_t rest = (mtime_ns % kNsPerSecond + kNsPerSecond) % kNsPerSecond;
+    timespec times[2] = {};
+    times[0].tv_nsec = UTIME_OMIT;  // the time of access
+    times[1].tv_sec = (mtime_ns - rest) / kNsPerSecond;
+    times[1].tv_nsec = rest;
+    if (::futimens(fd(), times) != 0) fail("set the time of");
   }
 
   bool clone_from(File& source) override {
@@ -438,14 +466,13 @@ class PosixDir final : public Dir {
   // No descriptor: there is none of that name.
   Fd open_existing(const std::string& component, Access access) {
     const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | kOpenFlags | O_NONBLOCK;
-    Fd file(retried([&] { return ::openat(fd(), component.c_str(), flags); }));
+    Fd file(open_beneath(fd(), component.c_str(), flags));
     if (!file && errno != ENOENT) fail("open", component);
     return file;
   }
 
   Fd open_directory(const std::string& component) {
-    return Fd(retried(
-        [&] { return ::openat(fd(), component.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+    return Fd(open_beneath(fd(), component.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags));
   }
 
   bool remove(std::string_view name, int flags) {

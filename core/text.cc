@@ -189,6 +189,14 @@ std::string printable(std::string_view bytes) {
   return text;
 }
 
+std::string ascii_lower(std::string_view text) {
+  std::string made(text);
+  for (char& c : made) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return made;
+}
+
 bool glob_match(std::string_view pattern, std::string_view text) {
   // A later '*' makes the choices of the ones before it final, so one place to return to is enough.
   std::optional<std::string_view> behind_star;

@@ -23,6 +23,8 @@ std::optional<std::uint64_t> parse_hex16(std::string_view text);
 // Replaces control characters and invalid UTF-8 by '?' so that a value is safe on a terminal.
 std::string printable(std::string_view bytes);
 
+std::string ascii_lower(std::string_view text);  // A to Z; other bytes stay
+
 // Shell-style pattern: * ? [abc] [!a-z]; the whole text must match; `/` is an ordinary character.
 bool glob_match(std::string_view pattern, std::string_view text);
 

@@ -175,23 +175,19 @@ void Index::add_live(std::int64_t file, std::int64_t by) {
   if (file != 0) live_changes_[file] += by;
 }
 
-std::uint64_t Index::checkpoint_if_over(std::uint64_t log_limit) {
+std::uint64_t Index::checkpoint_some() {
   int frames = 0;
-  sqlite3_file* const log = log_file();
-  sqlite3_int64 bytes = 0;
-  if (log == nullptr || log->pMethods->xFileSize(log, &bytes) != SQLITE_OK) return 0;
-  if (static_cast<std::uint64_t>(bytes) <= log_limit) return static_cast<std::uint64_t>(bytes);
   int moved = 0;
   db_.checkpoint(SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
   // The file keeps its length; what counts is what the next writer cannot overwrite.
   return static_cast<std::uint64_t>(std::max(frames - moved, 0)) * (kPageBytes + 24);
 }
 
-bool Index::log_is_over(std::uint64_t log_limit) {
+bool Index::log_is_over(std::uint64_t bytes_allowed) {
   sqlite3_file* const log = log_file();
   sqlite3_int64 bytes = 0;
   return log != nullptr && log->pMethods->xFileSize(log, &bytes) == SQLITE_OK &&
-         static_cast<std::uint64_t>(bytes) > log_limit;
+         static_cast<std::uint64_t>(bytes) > bytes_allowed;
 }
 
 bool Index::checkpoint_all() { return db_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }

@@ -145,9 +145,9 @@ class Index {
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }
   // SQLite's handle of its log, for syncing it outside the lock.
   sqlite3_file* log_file() { return db_.log_file(); }
-  // Checkpoints if the log is longer than `log_limit` bytes. Returns the log's length in bytes.
-  bool log_is_over(std::uint64_t log_limit);
-  std::uint64_t checkpoint_if_over(std::uint64_t log_limit);
+  bool log_is_over(std::uint64_t bytes_allowed);
+  // As far as no reader is in the way. Returns the bytes of the log that could not be moved.
+  std::uint64_t checkpoint_some();
   bool checkpoint_all();  // false if a reader is in the way
   Db& db() { return db_; }
 
@@ -196,6 +196,8 @@ class Index {
   std::size_t move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths);
   // The earliest time at which something becomes due, as milliseconds from now; nullopt: nothing.
   std::optional<std::int64_t> next_due_in(const Now& now);
+  // The earliest time at which an archived one's time is over.
+  std::optional<std::int64_t> next_archived_in(const Now& now);
   // Of the delayed messages alone.
   std::optional<std::int64_t> next_delayed_in(const Now& now);
   std::size_t end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
@@ -310,6 +312,8 @@ class Index {
   static FileRow read_file_row(const Stmt& statement);
   static std::vector<FileRow> read_file_rows(Stmt& rows);
   std::vector<Row> read_rows(Stmt& statement);
+  // How long until the time in the statement's first row, 0 if it is over.
+  static std::optional<std::int64_t> first_in(Stmt& first, std::int64_t clock_ms);
 
   std::shared_ptr<Dir> dir_;
   Db db_;

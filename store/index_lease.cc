@@ -75,11 +75,9 @@ std::size_t Index::move_due(const Now& now, const Settings& settings, std::vecto
 
 std::optional<std::int64_t> Index::next_due_in(const Now& now) {
   std::optional<std::int64_t> soonest;
-  const auto consider = [&](Stmt& first, std::int64_t clock) {
-    const StmtScope scope(first);
-    if (!first.step()) return;
-    const std::int64_t in = std::max<std::int64_t>(first.integer(0) - clock, 0);
-    soonest = soonest ? std::min(*soonest, in) : in;
+  const auto consider = [&](Stmt& first, std::int64_t clock_ms) {
+    const std::optional<std::int64_t> in = first_in(first, clock_ms);
+    if (in) soonest = soonest ? std::min(*soonest, *in) : *in;
   };
   consider(sql_->next_lease, now.boot_ms);
   consider(sql_->next_delayed, now.wall_ms);
@@ -87,11 +85,18 @@ std::optional<std::int64_t> Index::next_due_in(const Now& now) {
   return soonest;
 }
 
-std::optional<std::int64_t> Index::next_delayed_in(const Now& now) {
-  Stmt& first = sql_->next_delayed;
+std::optional<std::int64_t> Index::first_in(Stmt& first, std::int64_t clock_ms) {
   const StmtScope scope(first);
   if (!first.step()) return std::nullopt;
-  return std::max<std::int64_t>(first.integer(0) - now.wall_ms, 0);
+  return std::max<std::int64_t>(first.integer(0) - clock_ms, 0);
+}
+
+std::optional<std::int64_t> Index::next_delayed_in(const Now& now) {
+  return first_in(sql_->next_delayed, now.wall_ms);
+}
+
+std::optional<std::int64_t> Index::next_archived_in(const Now& now) {
+  return first_in(sql_->next_archived, now.wall_ms);
 }
 
 std::size_t Index::end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,

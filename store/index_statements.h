@@ -50,6 +50,7 @@ struct Index::Statements {
                            " FROM m WHERE expires<=?1 AND state IN (1,3,4) LIMIT 1000")),
         next_lease(db.prepare("SELECT due FROM m WHERE state=2 ORDER BY due LIMIT 1")),
         next_delayed(db.prepare("SELECT due FROM m WHERE state=4 ORDER BY due LIMIT 1")),
+        next_archived(db.prepare("SELECT due FROM m WHERE state=8 ORDER BY due LIMIT 1")),
         next_expiry(db.prepare("SELECT expires FROM m WHERE expires IS NOT NULL AND state IN "
                                "(1,3,4) ORDER BY expires LIMIT 1")),
         file_by_name(
@@ -82,9 +83,10 @@ struct Index::Statements {
 
   Stmt begin, commit, load_meta, store_meta, insert, write, find, key_has_live, key_has_earlier,
       key_has_dead, key_first, promote, claim, claim_from, leases_over, leases_of, all_leases,
-      delayed_due, expired, next_lease, next_delayed, next_expiry, file_by_name, file_by_id,
-      file_insert, file_live, file_end, file_seal, key_find, key_put, key_drop, keys_old, reserve,
-      reservation, reservations_of, unreserve, drop_gone, settled_in, renumber, noted;
+      delayed_due, expired, next_lease, next_delayed, next_archived, next_expiry, file_by_name,
+      file_by_id, file_insert, file_live, file_end, file_seal, key_find, key_put, key_drop,
+      keys_old, reserve, reservation, reservations_of, unreserve, drop_gone, settled_in, renumber,
+      noted;
 };
 
 }  // namespace spoolmq

@@ -1,6 +1,6 @@
 #pragma once
 // Bodies too large to stand in their message's file: UUID.body beside UUID.seg or UUID.xml, written
-// and read in pieces, with a checksum over the whole (FORMAT.md section 4.4).
+// and read in pieces, with a checksum over the whole (FORMAT.md section 3).
 
 #include <functional>
 #include <memory>
@@ -14,6 +14,7 @@ namespace spoolmq {
 
 // Copies `source` into `file` and syncs it.
 LargeBody write_large_body(File& file, const BodySource& source);
+// A checksum of 0 was never computed: of such a body only the length is verified.
 // The length and checksum of a file that is there already.
 LargeBody measure_large_body(File& file);
 

@@ -14,7 +14,7 @@
 // `handles`: a 128-byte record per slot, slot s at 128·s; its lock byte is at 2^40 + s.
 //    0 u64 incarnation (0: free)   8 u32 pid   12 u32 uid   16 i64 opened at, wall ms
 //   24 u32 shard   28 u32 flags: 1 owns or owned bound leases, 2 reservations, 4 waiting,
-//      8 made named temporaries
+//      8 made named temporaries, 16 observer
 //   32 open segment's uuid (nil: none)   48 u64 durable_end   56 u64 indexed_end
 //   64 u64 single files begun   72 u64 single files indexed   80 name[24]   104 host[24]
 
@@ -68,6 +68,7 @@ enum HandleFlags : std::uint32_t {
   kOwnsReservations = 2,
   kWaiting = 4,
   kNamesTemporaries = 8,
+  kObserver = 16,  // says nothing about what it owns
 };
 
 struct HandleRecord {
@@ -84,6 +85,11 @@ struct HandleRecord {
   std::uint64_t singles_indexed = 0;
   std::string name;
   std::string host;
+  // Whether its death would leave anything to reap.
+  [[nodiscard]] bool owns_something() const {
+    return (flags & ~std::uint32_t{kObserver}) != 0 || durable_end > indexed_end ||
+           !segment.is_nil() || singles_begun != singles_indexed;
+  }
 };
 
 }  // namespace spoolmq::layout

@@ -36,9 +36,9 @@ SendResult Queue::send_stream(Message message, const BodySource& source,
   return impl_->send_stream(std::move(message), source, options);
 }
 
-SendResult Queue::send_file(Message message, int body_descriptor, bool take,
+SendResult Queue::send_file(Message message, int body_descriptor, BodyFile how,
                             const SendOptions& options) {
-  return impl_->send_file(std::move(message), body_descriptor, take, options);
+  return impl_->send_file(std::move(message), body_descriptor, how, options);
 }
 
 Settled Queue::wait_settled(const MessageId& id, std::optional<Milliseconds> timeout) {
@@ -119,6 +119,7 @@ void Queue::resume() { impl_->resume(); }
 void Queue::configure(std::span<const SettingText> changes) { impl_->configure(changes); }
 std::vector<FsckFinding> Queue::fsck(FsckMode mode) { return impl_->fsck(mode); }
 void Queue::maintain() { impl_->maintain(); }
+void Queue::sweep() { impl_->sweep(); }
 int Queue::lease_descriptor() const { return impl_->lease_descriptor(); }
 void Queue::close() { impl_->close(); }
 

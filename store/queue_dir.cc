@@ -80,6 +80,21 @@ void QueueDir::own(Dir& dir) {
   if (give_away_) give_owner(dir, owner_);
 }
 
+void QueueDir::take_over(File& file) {
+  const FileStatus status = file.status();
+  const std::uint32_t uid = geteuid() == 0 ? owner_.uid : status.uid;
+  try {
+    if (uid != status.uid || owner_.gid != status.gid) file.set_owner(uid, owner_.gid);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kPermission) throw;  // it keeps its owner
+  }
+  try {
+    if (status.mode != mode_) file.set_mode(mode_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kPermission) throw;
+  }
+}
+
 std::unique_ptr<File> QueueDir::create(Dir& in, std::string_view name, IfExists if_exists) {
   std::unique_ptr<File> file = in.create(name, mode_, if_exists);
   own(*file);

@@ -39,6 +39,8 @@ class QueueDir {
   // Gives what was just made in this queue the queue's owner.
   void own(File& file);
   void own(Dir& dir);
+  // Gives a file that another made the queue's owner and mode, as far as the process may.
+  void take_over(File& file);
   std::unique_ptr<File> create(Dir& in, std::string_view name, IfExists if_exists);
   // Opens a small file of the queue itself, making it when missing.
   std::unique_ptr<File> open_or_create(std::string_view name);

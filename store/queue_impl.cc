@@ -66,6 +66,14 @@ void QueueImpl::close() {
   background_thread_.request_stop();
   if (background_thread_.joinable()) background_thread_.join();
   if (!handles_.owns_slot()) return;  // never opened
+  stop_watching();
+  if (is_removed()) {  // nothing is left to be put in order
+    const std::unique_lock alone(log_guard_);
+    index_.close();
+    handles_.give_back();
+    ended_ = true;
+    return;
+  }
   if (segment_) seal_if_idle(0);
   index_pending(true);
   if (settled_since_maintenance_ > 0) maintain();
@@ -116,6 +124,11 @@ void QueueImpl::refuse_after_fork() const {
               forked_ ? "the queue was opened before a fork" : "the queue is closed");
 }
 
+void QueueImpl::refuse_to_observer(std::string_view what) const {
+  if (!options_.observer) return;
+  throw Error(ErrorCode::kUsage, what, place_.name, "the handle was opened as an observer");
+}
+
 Settings QueueImpl::settings() { return *refresh_settings(lock_.peek()); }
 
 std::shared_ptr<const Settings> QueueImpl::refresh_settings(const layout::LockHeader& header) {
@@ -135,6 +148,7 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
   const bool current = index_.is_open() && index_.generation() == header.generation &&
                        !index_doubtful_ && !index_.has_moved();
   if (current) return;
+  if (is_removed()) throw Error(ErrorCode::kNotFound, "use", name(), "the queue was removed");
   if (index_doubtful_) {
     rebuild(hold, "a sync of its log failed");
     index_doubtful_ = false;
@@ -191,6 +205,12 @@ bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const A
   return true;
 }
 
+void QueueImpl::exclusively(const std::function<void()>& act) {
+  if (forked_ || ended_) refuse_after_fork();
+  const WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  act();
+}
+
 void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
   bool rebuilt = false;
   bool gave_ballast = false;
@@ -235,9 +255,7 @@ void QueueImpl::finish_commit(WriterLock::Hold& hold, Session& session) {
     log_pinned_ = false;
     return;
   }
-  checkpoint(hold, [this] {
-    log_pinned_ = index_.checkpoint_if_over(kCheckpointLogBytes) > kLogLimitBytes;
-  });
+  checkpoint(hold, [this] { log_pinned_ = index_.checkpoint_some() > kLogLimitBytes; });
 }
 
 // The sync itself, outside every lock but log_guard_.

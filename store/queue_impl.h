@@ -2,12 +2,12 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
-// queue_look.cc; queue_fix.cc; recovery.cc (reaping, harvesting, reconciling); rebuild.cc;
-// maintenance.cc; fsck.cc.
+// queue_look.cc; queue_fix.cc; queue_sweep.cc; recovery.cc (reaping, harvesting, reconciling);
+// rebuild.cc; maintenance.cc; fsck.cc.
 //
-// Locks, in this order: lead of a group commit → in-process mutex and byte 0 (WriterLock) → slot
-// byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits for byte 0 while
-// holding another queue's.
+// Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
+// (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits
+// for byte 0 while holding another queue's.
 
 #include <atomic>
 #include <condition_variable>
@@ -73,7 +73,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   std::vector<SendResult> send_batch(std::vector<Message> messages, const SendOptions& options);
   SendResult send_stream(Message message, const BodySource& source, const SendOptions& options);
-  SendResult send_file(Message message, int descriptor, bool take, const SendOptions& options);
+  SendResult send_file(Message message, int descriptor, BodyFile how, const SendOptions& options);
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
 
   std::vector<Delivery> receive(const ReceiveOptions& options);
@@ -109,6 +109,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // kOld: settled a second ago or more, so that their rows can go with their files.
   enum class Settle : std::uint8_t { kAll, kOld };
   void maintain(Settle which = Settle::kAll);
+  void sweep();
+  // Runs `act` while nobody else can use the index; for removing the queue.
+  void exclusively(const std::function<void()>& act);
   [[nodiscard]] int lease_descriptor();
 
   // For moves and copies: takes messages that are not leased out of reach, and what follows.
@@ -146,6 +149,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // As transact, for looking: harvests if that is possible at once, and looks all the same if not.
   void look(const Act& act);
   [[noreturn]] void refuse_after_fork() const;
+  void refuse_to_observer(std::string_view what) const;
 
   // ---- sending (queue_send.cc)
   struct Outgoing {
@@ -185,11 +189,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void write_single_files(std::span<Outgoing*> messages, Format format, Durability durability);
   void link_group(std::span<SingleJob* const> jobs);
   bool index_pending(bool wait);  // false: byte 0 was not to be had
+  enum class RowIs : std::uint8_t { kMissing, kThere };
+  static void insert_row(Session& session, const Pending& row, RowIs there);
   void insert_pending(Session& session);
   void insert_owed(Session& session);
   void roll_segment();  // indexes, seals and forgets the open segment
   void wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout);
   bool same_content(const MessageId& id, const Message& message);
+  std::unique_ptr<NewFile> take_file(int descriptor, BodyFile how);
   SendResult send_large(Message message, std::unique_ptr<NewFile> body, const SendOptions& options);
 
   // ---- receiving (queue_receive.cc)
@@ -239,6 +246,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void punch(const FileRow& row, const std::vector<ByteRange>& ranges);
   void forget_rows(const Batch& batch);
   void background(const std::stop_token& stop);
+
+  // ---- sweeping (queue_sweep.cc)
+  bool watch_for_sweeps();
+  void stop_watching();
+  bool something_stirs(bool probe);
+  void sweep_index(bool probe);
+  bool is_removed() { return lock_.file().status().links == 0; }
+
   void start_background();
   bool work_once(std::int64_t* maintained_boot_ms);
   void rest(const std::stop_token& stop, std::optional<Milliseconds> longest);
@@ -288,6 +303,17 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;
   int waiters_ = 0;
+
+  // What the last sweep saw of the index, and when it must look at it again.
+  struct Swept {
+    bool watches = false;  // byte 2 is ours beyond the sweep
+    std::uint64_t generation = 0;
+    std::uint64_t transaction = 0;
+    std::int64_t next_look_boot_ms = -1'000'000;
+    std::int64_t maintained_boot_ms = -1'000'000;
+  };
+  std::mutex sweep_mutex_;  // guards swept_; taken before every other lock
+  Swept swept_;
 
   std::mutex maintenance_mutex_;  // byte 1 is this file description's, so threads need their own
 

@@ -176,6 +176,7 @@ std::vector<Consumer> QueueImpl::consumers() {
       one.host = record.host;
       one.name = record.name;
       one.alive = handles_.is_alive(slot.number);
+      one.observer = (record.flags & layout::kObserver) != 0;
       one.waiting = (record.flags & layout::kWaiting) != 0;
       one.opened_at_ms = record.opened_at_ms;
       one.unindexed_bytes =

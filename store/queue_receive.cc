@@ -181,6 +181,7 @@ class QueueImpl::Waiter {
 
 std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
+  refuse_to_observer("receive");
   const std::int64_t started = clock_->boot_ms();
   Waiter waiter(*this);
   while (true) {

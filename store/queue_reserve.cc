@@ -1,6 +1,7 @@
 // Sends that must ask first (dedupe keys, explicit ids, bounded queues, rendezvous), and senders
 // that wait for what becomes of their message.
 #include <algorithm>
+#include <unordered_map>
 
 #include "core/log.h"
 #include "store/queue_impl.h"
@@ -12,7 +13,13 @@ constexpr std::int64_t kIdRememberedMs = std::int64_t{7} * 24 * 3600 * 1000;
 constexpr Milliseconds kLongestSleep{250};
 
 bool same_body(const Message& one, const Message& other) {
-  if (one.large_body || other.large_body) return one.large_body == other.large_body;
+  if (one.large_body.has_value() != other.large_body.has_value()) return false;
+  if (one.large_body) {
+    const LargeBody& a = *one.large_body;
+    const LargeBody& b = *other.large_body;
+    const bool comparable = a.checksum != 0 && b.checksum != 0;
+    return a.length == b.length && (!comparable || a.checksum == b.checksum);
+  }
   return one.body == other.body;
 }
 
@@ -35,6 +42,7 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
     std::uint64_t bytes = 0;
     std::uint64_t count = 0;
     std::vector<Index::Reservation> wanted;
+    std::unordered_map<std::string, MessageId> keys;  // of `wanted`
     for (Outgoing& one : outgoing) {
       one.result = {one.message.id, false};
       const std::string key = !one.message.dedupe_key.empty() ? "k:" + one.message.dedupe_key
@@ -63,12 +71,12 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
           continue;
         }
       }
-      const auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const auto& other) {
-        return !key.empty() && other.dedupe_key == key;
-      });
-      if (twin != wanted.end()) {
-        one.result = {twin->id, true};
-        continue;
+      if (!key.empty()) {
+        const auto [twin, is_first] = keys.try_emplace(key, one.message.id);
+        if (!is_first) {
+          one.result = {twin->second, true};
+          continue;
+        }
       }
       bytes += one.message.body_size();
       ++count;

@@ -6,6 +6,13 @@
 
 namespace spoolmq {
 
+// Of a rendezvous the sender settles the reservation, once it knows that the message was taken.
+void QueueImpl::insert_row(Session& session, const Pending& row, RowIs there) {
+  if (there == RowIs::kMissing) session.index.insert(row.entry, session.now, session.settings);
+  const bool rendezvous = session.settings.capacity == 0;
+  if (row.reserved && !rendezvous) session.index.settle_reservation(row.entry.id);
+}
+
 void QueueImpl::insert_owed(Session& session) {
   std::vector<Pending> rows;
   std::uint64_t begun = 0;
@@ -15,11 +22,7 @@ void QueueImpl::insert_owed(Session& session) {
     begun = handles_.own().singles_indexed + rows.size();
   }
   if (rows.empty()) return;
-  for (const Pending& row : rows) {
-    session.index.insert(row.entry, session.now, session.settings);
-    const bool rendezvous = session.settings.capacity == 0;
-    if (row.reserved && !rendezvous) session.index.settle_reservation(row.entry.id);
-  }
+  for (const Pending& row : rows) insert_row(session, row, RowIs::kMissing);
   session.after_commit.push_back([this, count = rows.size(), begun] {
     const std::lock_guard guard(pending_mutex_);
     owed_.erase(owed_.begin(), owed_.begin() + static_cast<std::ptrdiff_t>(count));
@@ -40,11 +43,7 @@ void QueueImpl::insert_pending(Session& session) {
   // Someone else may have indexed some of them, from the file.
   const std::uint64_t indexed = session.index.find_file(first.file)->indexed_end;
   for (const Pending& row : rows) {
-    if (row.entry.at.offset >= indexed) {
-      session.index.insert(row.entry, session.now, session.settings);
-    }
-    const bool rendezvous = session.settings.capacity == 0;
-    if (row.reserved && !rendezvous) session.index.settle_reservation(row.entry.id);
+    insert_row(session, row, row.entry.at.offset >= indexed ? RowIs::kMissing : RowIs::kThere);
   }
   const std::uint64_t end = std::max(indexed, rows.back().group_end);
   session.index.set_indexed_end(file, end);

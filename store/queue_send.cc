@@ -46,6 +46,7 @@ void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Se
 
 void QueueImpl::check_send_allowed(std::uint64_t bytes) {
   if (forked_ || closed_) refuse_after_fork();
+  refuse_to_observer("send");
   if ((lock_.peek().flags & layout::kPausedSend) != 0) {
     if (const auto pause = paused(); pause && pause->send) {
       throw Error(ErrorCode::kTryAgain, "send", name(),

@@ -71,7 +71,7 @@ SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
   return outgoing[0].result;
 }
 
-SendResult QueueImpl::send_file(Message message, int descriptor, bool take,
+SendResult QueueImpl::send_file(Message message, int descriptor, BodyFile how,
                                 const SendOptions& options) {
   off_t at = 0;
   const auto read_on = [&](std::span<char> into) -> std::size_t {
@@ -84,21 +84,16 @@ SendResult QueueImpl::send_file(Message message, int descriptor, bool take,
   if (size <= static_cast<off_t>(settings().body_inline) || settings().check != BodyCheck::kNone) {
     return send_stream(std::move(message), read_on, options);
   }
-  const std::uint8_t shard = ids_->next().shard();
-  std::unique_ptr<File> given = adopt_posix_file(descriptor, "the body's file");
-  const FileStatus status = given->status();
-  const FileStatus queue = dir_.dir().status();
-  // Its bytes become the message's by one more name: nothing is copied.
-  if (take && status.kind == FileKind::kRegular && status.device == queue.device &&
-      status.links == 1 && (status.uid == geteuid() || geteuid() == 0)) {
-    check_send_allowed(0);
-    auto file = std::make_unique<NewFile>(dir_, shard, std::move(given));
-    message.large_body = measure_large_body(file->file());
-    file->file().sync_data();
-    return send_large(std::move(message), std::move(file), options);
+  check_send_allowed(0);
+  if (std::unique_ptr<NewFile> taken = take_file(descriptor, how)) {
+    File& file = taken->file();
+    message.large_body =
+        how == BodyFile::kTakeTrusted ? LargeBody{file.status().size, 0} : measure_large_body(file);
+    file.sync_data();
+    return send_large(std::move(message), std::move(taken), options);
   }
-  auto file = std::make_unique<NewFile>(dir_, shard, handles_);
-  if (file->file().clone_from(*given)) {
+  auto file = std::make_unique<NewFile>(dir_, ids_->next().shard(), handles_);
+  if (file->file().clone_from(*adopt_posix_file(descriptor, "the body's file"))) {
     message.large_body = measure_large_body(file->file());
     file->file().sync_data();
   } else {
@@ -106,6 +101,27 @@ SendResult QueueImpl::send_file(Message message, int descriptor, bool take,
     message.large_body = write_large_body(file->file(), read_on);
   }
   return send_large(std::move(message), std::move(file), options);
+}
+
+// Its bytes become the message's by one more name: nothing is copied. nullptr: they must be copied.
+std::unique_ptr<NewFile> QueueImpl::take_file(int descriptor, BodyFile how) {
+  if (how == BodyFile::kCopy) return nullptr;
+  std::unique_ptr<File> given = adopt_posix_file(descriptor, "the body's file");
+  const FileStatus status = given->status();
+  const FileStatus queue = dir_.dir().status();
+  if (status.kind != FileKind::kRegular || status.device != queue.device || status.links != 1) {
+    return nullptr;
+  }
+  if (status.uid != geteuid() && geteuid() != 0) {
+    if (how != BodyFile::kTakeTrusted) return nullptr;
+    // It keeps its owner and mode: who reads the queue by its group must be able to read it too.
+    const std::uint32_t needed = dir_.mode() & 0044;
+    const bool group_fits = (needed & 0040) == 0 || status.gid == queue.gid;
+    if ((status.mode & needed) != needed || !group_fits) return nullptr;
+  }
+  std::optional<NewFile> file =
+      NewFile::adopt(dir_, ids_->next().shard(), handles_, std::move(given));
+  return file ? std::make_unique<NewFile>(std::move(*file)) : nullptr;
 }
 
 }  // namespace spoolmq

@@ -59,6 +59,7 @@ void QueueImpl::recover_and_take_slot() {
   record.pid = static_cast<std::uint32_t>(getpid());
   record.uid = getuid();
   record.opened_at_ms = clock_->wall_ms();
+  record.flags = options_.observer ? std::uint32_t{layout::kObserver} : 0;
   record.name = options_.name;
   record.host = host_name();
   lock_.set_incarnation(record.incarnation);
@@ -248,10 +249,7 @@ void QueueImpl::probe_slots(Session& session) {
   session.after_commit.push_back([this] { last_probe_boot_ms_ = clock_->boot_ms(); });
   for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
     const layout::HandleRecord& record = slot.record;
-    const bool owns_something = record.flags != 0 || record.durable_end > record.indexed_end ||
-                                !record.segment.is_nil() ||
-                                record.singles_begun != record.singles_indexed;
-    if (!owns_something || handles_.is_alive(slot.number)) continue;
+    if (!record.owns_something() || handles_.is_alive(slot.number)) continue;
     handles_.reap(slot.number, [&](const HandleTable::Slot& dead) {
       log::info("reaping a dead handle", {{"queue", name()}, {"pid", dead.record.pid}});
       reap(session, dead);

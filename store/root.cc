@@ -214,6 +214,8 @@ std::vector<std::string> Root::queues() {
 void Root::remove_queue(std::string_view name, Force force) {
   require_queue_name(name);
   FileStatus status;
+  const std::unique_ptr<Dir> queues = impl_->queues();
+  const std::string aside = ".removed-" + hex16(random_bits());
   {
     OpenOptions options;
     options.one_shot = true;
@@ -228,17 +230,20 @@ void Root::remove_queue(std::string_view name, Force force) {
                     "it holds " + std::to_string(messages) + " messages");
       }
       std::size_t alive = 0;
-      for (const Consumer& one : queue->consumers()) alive += one.alive ? 1 : 0;
+      for (const Consumer& one : queue->consumers()) alive += one.alive && !one.observer ? 1 : 0;
       if (alive > 1) {
         throw Error(ErrorCode::kTryAgain, "remove", name, "other processes have it open");
       }
     }
     status = queue->dir().dir().status();
+    // Whoever still has it open learns from the lock's missing name that it was removed, before
+    // the index could look lost and be made anew.
+    queue->exclusively([&] {
+      queues->rename_over(names::queue_directory(name), *queues, aside);
+      queues->sync();
+      queue->dir().dir().unlink(names::kLock);
+    });
   }
-  const std::unique_ptr<Dir> queues = impl_->queues();
-  const std::string aside = ".removed-" + hex16(random_bits());
-  queues->rename_over(names::queue_directory(name), *queues, aside);
-  queues->sync();
   remove_tree(*queues, aside);
   Doorbell::remove(status);
 }

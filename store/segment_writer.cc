@@ -17,25 +17,43 @@ constexpr std::uint64_t kSealAtBytes = 16 << 20;
 }  // namespace
 
 NewFile::NewFile(QueueDir& dir, std::uint8_t shard, HandleTable& handles)
-    : shard_(&dir.shard(shard)), file_(shard_->create_unnamed(dir.mode())) {
+    : dir_(&dir), shard_(&dir.shard(shard)), file_(shard_->create_unnamed(dir.mode())) {
   if (!file_) {
-    static std::atomic<std::uint64_t> serial{0};
-    handles.set_flag(layout::kNamesTemporaries);
-    temporary_ = names::temporary(handles.incarnation(), ++serial);
+    name_temporarily(handles);
     file_ = shard_->create(temporary_, dir.mode(), IfExists::kFail);
   }
   dir.own(*file_);
 }
 
-NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> adopted)
-    : shard_(&dir.shard(shard)), file_(std::move(adopted)) {
-  dir.own(*file_);
-  file_->set_mode(dir.mode());
+NewFile::NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> given)
+    : dir_(&dir), shard_(&dir.shard(shard)), file_(std::move(given)), adopted_(true) {}
+
+void NewFile::name_temporarily(HandleTable& handles) {
+  static std::atomic<std::uint64_t> serial{0};
+  handles.set_flag(layout::kNamesTemporaries);
+  temporary_ = names::temporary(handles.incarnation(), ++serial);
+}
+
+std::optional<NewFile> NewFile::adopt(QueueDir& dir, std::uint8_t shard, HandleTable& handles,
+                                      std::unique_ptr<File> given) {
+  NewFile file(dir, shard, std::move(given));
+  file.name_temporarily(handles);
+  const std::string temporary = std::exchange(file.temporary_, {});
+  try {
+    if (!file.shard_->link_unnamed(*file.file_, temporary)) return std::nullopt;
+  } catch (const Error& error) {
+    log::debug("a body's file is copied, not taken", {{"why", error.why()}});
+    return std::nullopt;
+  }
+  file.temporary_ = temporary;
+  return file;
 }
 
 NewFile::NewFile(NewFile&& other) noexcept
-    : shard_(other.shard_),
+    : dir_(other.dir_),
+      shard_(other.shard_),
       file_(std::move(other.file_)),
+      adopted_(other.adopted_),
       temporary_(std::exchange(other.temporary_, {})) {}
 
 NewFile::~NewFile() {
@@ -48,6 +66,7 @@ NewFile::~NewFile() {
 }
 
 bool NewFile::link(const std::string& name) {
+  if (adopted_) dir_->take_over(*file_);
   if (temporary_.empty()) return shard_->link_unnamed(*file_, name);
   if (!shard_->rename_new(temporary_, *shard_, name)) return false;
   temporary_.clear();

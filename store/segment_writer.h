@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -70,8 +71,11 @@ class NewFile {
   // Falls back to a temporary name that carries the incarnation where O_TMPFILE is not supported;
   // the handle record says so first, so that whoever reaps it looks for them.
   NewFile(QueueDir& dir, std::uint8_t shard, HandleTable& handles);
-  // A file that is there already and becomes ours: it gets the queue's owner and mode.
-  NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> adopted);
+  // A file that is there already becomes ours: it gets a temporary name here at once, and with its
+  // final one the queue's owner and mode, as far as the process may. nullopt where the kernel
+  // refuses the name (another's file, another mount).
+  static std::optional<NewFile> adopt(QueueDir& dir, std::uint8_t shard, HandleTable& handles,
+                                      std::unique_ptr<File> given);
   ~NewFile();
   NewFile(NewFile&&) noexcept;
   NewFile& operator=(NewFile&&) = delete;
@@ -81,8 +85,13 @@ class NewFile {
   std::unique_ptr<File> release() { return std::move(file_); }
 
  private:
+  NewFile(QueueDir& dir, std::uint8_t shard, std::unique_ptr<File> given);
+  void name_temporarily(HandleTable& handles);
+
+  QueueDir* dir_;
   Dir* shard_;
   std::unique_ptr<File> file_;
+  bool adopted_ = false;
   std::string temporary_;  // empty: unnamed
 };
 

@@ -114,16 +114,16 @@ TEST(LargeBody, IsTakenFromAFile) {
   const std::string whole = pattern(200'000);
   const std::string path = world.path() + "/body";
   std::ofstream(path, std::ios::binary) << whole;
-  for (const bool take_it : {false, true}) {
+  for (const BodyFile how : {BodyFile::kCopy, BodyFile::kTake}) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     ASSERT_GE(descriptor, 0);
-    world.queue().send_file({}, descriptor, take_it);
+    world.queue().send_file({}, descriptor, how);
     ::close(descriptor);
   }
   std::filesystem::remove(path);  // it was given up: nobody writes to that file again
   std::ofstream(path, std::ios::binary) << "small";
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  world.queue().send_file({}, descriptor, false);
+  world.queue().send_file({}, descriptor, BodyFile::kCopy);
   ::close(descriptor);
   EXPECT_EQ(drain(world.queue()), (std::vector<std::string>{whole, whole, "small"}));
 }

@@ -183,6 +183,17 @@ TEST_P(FileSystem, TellsTheStatus) {
   EXPECT_NE(dir_->status().inode, status.inode);
 }
 
+TEST_P(FileSystem, SetsTheTimeOfModification) {
+  const auto made = file("a", "12345");
+  for (const std::int64_t mtime_ns : {1'000'000'000'123'456'789L, -1'500'000'000L, 0L}) {
+    made->set_mtime(mtime_ns);
+    EXPECT_EQ(made->status().mtime_ns, mtime_ns);
+    EXPECT_EQ(dir_->status("a")->mtime_ns, mtime_ns);
+  }
+  made->write_at(as_bytes("x"), 0);
+  EXPECT_GT(made->status().mtime_ns, 0);
+}
+
 TEST_P(FileSystem, AllocatesBlocksAndFreesThem) {
   const auto made = file("a", "begin");
   if (!made->allocate(0, 64 * 1024)) GTEST_SKIP() << "no fallocate here";

@@ -29,12 +29,12 @@ void Content::write(std::span<const std::byte> from, std::uint64_t offset) {
   if (offset + from.size() > now_.size()) now_.resize(offset + from.size());
   std::copy(from.begin(), from.end(), now_.begin() + at(offset));
   mark_allocated(offset, offset + from.size());
-  pending_.push_back({offset, from.size(), {from.begin(), from.end()}});
+  pending_.push_back({offset, from.size(), {from.begin(), from.end()}, false});
 }
 
 void Content::resize(std::uint64_t size) {
   // What is cut off reads as zeros if the file grows again.
-  if (size < now_.size()) pending_.push_back({size, now_.size() - size, {}});
+  if (size < now_.size()) pending_.push_back({size, now_.size() - size, {}, true});
   now_.resize(size);
   allocated_.resize(std::min(allocated_.size(), (size + kBlockBytes - 1) / kBlockBytes));
 }
@@ -48,7 +48,7 @@ void Content::punch(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = std::min<std::uint64_t>(offset + length, now_.size());
   if (offset >= end) return;
   std::fill(now_.begin() + at(offset), now_.begin() + at(end), std::byte{0});
-  pending_.push_back({offset, end - offset, {}});
+  pending_.push_back({offset, end - offset, {}, false});
   // The last block of the file is freed whole: nothing of it lies behind the range.
   const std::uint64_t last =
       end == now_.size() ? (end + kBlockBytes - 1) / kBlockBytes : end / kBlockBytes;
@@ -112,15 +112,37 @@ void Content::apply(const Change& change, std::uint64_t begin, std::uint64_t end
   }
 }
 
+// A truncation is one change of metadata: it happened or it did not, and what was done behind it
+// shows only where it did.
+Content::Reached Content::reach(std::mt19937_64& random) const {
+  std::vector<std::size_t> truncations;
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    if (pending_[i].truncates) truncations.push_back(i);
+  }
+  Reached reached{pending_.size(), durable_.size(), now_.size()};
+  if (truncations.empty()) return reached;
+  const std::size_t through = random() % (truncations.size() + 1);
+  if (through < truncations.size()) reached.changes = truncations[through];
+  std::uint64_t size = durable_.size();
+  for (const Change& change : std::span(pending_).first(reached.changes)) {
+    size = change.truncates ? change.offset : std::max(size, change.offset + change.length);
+    if (change.truncates) reached.least_size = size;
+  }
+  if (through < truncations.size()) reached.most_size = size;
+  return reached;
+}
+
 // The kernel writes a sector as it is at some moment: with the first so many of its changes, never
 // with a later change but without an earlier one.
 std::vector<std::byte> Content::torn(std::mt19937_64& random) const {
   std::vector<std::byte> image = durable_;
-  const std::uint64_t size = coin(random) ? durable_.size() : now_.size();
-  image.resize(std::max(durable_.size(), now_.size()));
+  const Reached reached = reach(random);
+  const std::uint64_t size = coin(random) ? reached.least_size : reached.most_size;
+  image.resize(std::max({durable_.size(), now_.size(), std::size_t{reached.most_size}}));
+  const auto happened = std::span(pending_).first(reached.changes);
 
   std::set<std::uint64_t> pending_sectors;
-  for (const Change& change : pending_) {
+  for (const Change& change : happened) {
     const std::uint64_t end = std::min<std::uint64_t>(change.offset + change.length, image.size());
     for (std::uint64_t sector = change.offset / kSectorBytes; sector * kSectorBytes < end;
          ++sector) {
@@ -130,7 +152,7 @@ std::vector<std::byte> Content::torn(std::mt19937_64& random) const {
   for (const std::uint64_t sector : pending_sectors) {
     const std::uint64_t begin = sector * kSectorBytes;
     std::vector<const Change*> touching;
-    for (const Change& change : pending_) {
+    for (const Change& change : happened) {
       if (change.offset < begin + kSectorBytes && change.offset + change.length > begin) {
         touching.push_back(&change);
       }

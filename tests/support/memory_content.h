@@ -14,7 +14,8 @@ namespace spoolmq::test {
 enum class Bytes : std::uint8_t {
   kLost,  // only what was synced
   kKept,  // everything that was written
-  kTorn,  // of each 512-byte sector any of its states since the last sync; old or new size
+  kTorn,  // of each 512-byte sector any of its states since the last sync; old or new size, but
+          // a truncation happened wholly or not at all
 };
 
 class Content {
@@ -43,10 +44,17 @@ class Content {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
     std::vector<std::byte> bytes;  // empty: zeros
+    bool truncates = false;        // the file ends at `offset` from then on
+  };
+  struct Reached {  // by a power cut, of what is pending
+    std::size_t changes = 0;
+    std::uint64_t least_size = 0;
+    std::uint64_t most_size = 0;
   };
 
   static void apply(const Change& change, std::uint64_t begin, std::uint64_t end,
                     std::vector<std::byte>& to);
+  [[nodiscard]] Reached reach(std::mt19937_64& random) const;
   [[nodiscard]] std::vector<std::byte> torn(std::mt19937_64& random) const;
   void mark_allocated(std::uint64_t begin, std::uint64_t end);
 

@@ -117,6 +117,12 @@ class MemoryFile final : public File {
     if (!disk_->is_silent()) node_->mode = mode & 07777;
   }
 
+  void set_mtime(std::int64_t mtime_ns) override {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->check_power();
+    if (!disk_->is_silent()) node_->mtime_ns = mtime_ns;
+  }
+
   bool clone_from(File&) override { return false; }
 
   [[nodiscard]] int descriptor() const override { return -1; }

@@ -64,6 +64,35 @@ TEST(PowerCut, KeepsWhatASyncCovered) {
   EXPECT_EQ(text_after(disk, Bytes::kLost), std::string("0123\0\0\0xy", 9));
 }
 
+TEST(PowerCut, TruncatesWhollyOrNotAtAll) {
+  const std::string old(2048, 'o');
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    MemoryFileSystem disk;
+    const auto root = disk.root();
+    const auto made = durable_file(*root, "a", old);
+    made->truncate(0);
+    seen.insert(text_after(disk, Bytes::kTorn, seed));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"", old}));
+}
+
+TEST(PowerCut, ShowsNothingBehindATruncationThatDidNotHappen) {
+  const std::string old(1024, 'o');
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    MemoryFileSystem disk;
+    const auto root = disk.root();
+    const auto made = durable_file(*root, "a", old);
+    made->truncate(512);
+    made->write_at(as_bytes(std::string(512, 'n')), 512);
+    seen.insert(text_after(disk, Bytes::kTorn, seed));
+  }
+  const std::string head(512, 'o');
+  EXPECT_EQ(seen, (std::set<std::string>{old, head, head + std::string(512, '\0'),
+                                         head + std::string(512, 'n')}));
+}
+
 TEST(PowerCut, TearsAtSectorsBetweenOldAndNew) {
   MemoryFileSystem disk;
   const auto root = disk.root();

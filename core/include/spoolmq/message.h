@@ -28,7 +28,7 @@ struct Sender {
 // A body kept in a file of its own beside the spool file, never whole in memory.
 struct LargeBody {
   std::uint64_t length = 0;    // bytes
-  std::uint64_t checksum = 0;  // XXH3-64 of all of them, seed 0
+  std::uint64_t checksum = 0;  // XXH3-64 of all of them, seed 0; 0: not computed
   bool operator==(const LargeBody&) const = default;
 };
 

@@ -117,6 +117,20 @@ struct SendResult {
 // What became of a sent message; wait_settled tells.
 enum class Settled : std::uint8_t { kAcked, kDead, kTimeout };
 
+// What send_file may do with the file whose bytes become the body. Only a regular file with one
+// name, on the queue's file system, is ever taken; any other is cloned or copied, as with kCopy.
+enum class BodyFile : std::uint8_t {
+  // It stays the caller's; its blocks are shared (FICLONE) where the file system can.
+  kCopy,
+  // Our own file, given up: it gets one more name, in the queue. It is read once, for its checksum.
+  // The caller will unlink its own name; nobody will write to it again.
+  kTake,
+  // Likewise, whoever owns it, and unread: the time does not depend on the length. Whoever calls
+  // vouches that nobody writes to it any more, now or later: damage to such a body is found only if
+  // it changes its length (LargeBody::checksum is 0, FORMAT.md section 3).
+  kTakeTrusted,
+};
+
 // A large body: `read` fills the span and returns the bytes put there, 0 at the end.
 using BodySource = std::function<std::size_t(std::span<char>)>;
 
@@ -207,6 +221,7 @@ struct Consumer {
   std::string host;
   std::string name;         // --as
   bool alive = false;
+  bool observer = false;    // OpenOptions::observer
   bool waiting = false;
   std::int64_t opened_at_ms = 0;
   std::int64_t leases = 0;
@@ -243,6 +258,9 @@ struct OpenOptions {
   Milliseconds lock_wait{10'000};
   std::string name;       // --as: who this process says it is
   bool one_shot = false;  // a short-lived command: leaves no clean mark behind
+  // Looks, fixes and sweeps only: sending and receiving are refused (kUsage). In return remove_queue
+  // does not count it: whoever must watch every queue does not keep any from being removed.
+  bool observer = false;
   // A thread of its own indexes, seals and cleans up; without it, only calls and close() do.
   bool background = true;
   std::shared_ptr<Clock> clock = {};  // default: the system's
@@ -267,9 +285,8 @@ class Queue {
   // Streams a body of any length; goes inline if it turns out to fit.
   SendResult send_stream(Message message, const BodySource& source,
                          const SendOptions& options = {});
-  // The body is a regular file that may be linked or cloned into the queue when `take` is true
-  // (the caller gives it up and will unlink its name, nobody will write to it again).
-  SendResult send_file(Message message, int body_descriptor, bool take,
+  // The body is what the descriptor's file holds, from its beginning.
+  SendResult send_file(Message message, int body_descriptor, BodyFile how,
                        const SendOptions& options = {});
   // nullopt: wait for ever.
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
@@ -316,6 +333,14 @@ class Queue {
 
   // Unlinks what is acknowledged, writes verdicts, moves what is due; also done on its own.
   void maintain();
+  // What somebody does for a queue every 250 ms: leases that are over and those of dead processes
+  // return, what is due becomes ready, what expired goes dead, what is durable gets its rows, what
+  // is settled is cleaned up; waiting receivers hear of it. Waits for a lock 50 ms, and for cleaning
+  // up lock_wait, before it leaves the rest to the next call (then Error(kTryAgain)). From the first call until close() this handle is the
+  // queue's watcher, if no waiting receiver is: call it again at least every 250 ms.
+  // Where nothing happens it costs a few system calls, writes nothing and syncs nothing.
+  // Throws Error(kNotFound) once the queue was removed: close this handle then.
+  void sweep();
   // A descriptor whose inheritance by a child keeps this handle's bound leases alive.
   [[nodiscard]] int lease_descriptor() const;
   void close();
@@ -346,7 +371,7 @@ class Root {
   Queue open_queue(std::string_view name, const OpenOptions& options = {});
   [[nodiscard]] bool has_queue(std::string_view name);
   std::vector<std::string> queues();  // sorted
-  // Refuses (kTryAgain) a queue with messages or open handles unless forced.
+  // Refuses (kTryAgain) a queue with messages or open handles (observers' excepted) unless forced.
   void remove_queue(std::string_view name, Force force = Force::kNo);
 
   // All or nothing per batch through an intent file that recovery rolls forward.
