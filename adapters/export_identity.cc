@@ -6,22 +6,26 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::string_view kPrefix = ".spoolmq-";
-constexpr std::string_view kSuffix = ".tmp";
+constexpr std::string_view kSuffixes[] = {".tmp", ".sum.tmp", ".done.tmp"};  // by ExportPart
 constexpr std::size_t kNonceDigits = 16;
 
 }  // namespace
 
-std::string export_temporary(const MessageId& id, std::uint64_t nonce) {
-  return std::string(kPrefix) + id.text() + "-" + hex16(nonce) + std::string(kSuffix);
+std::string export_temporary(const MessageId& id, std::uint64_t nonce, ExportPart part) {
+  return std::string(kPrefix) + id.text() + "-" + hex16(nonce) +
+         std::string(kSuffixes[static_cast<std::size_t>(part)]);
 }
 
 std::optional<MessageId> parse_export_temporary(std::string_view name) {
   constexpr std::size_t kNonceAt = kPrefix.size() + MessageId::kTextLength + 1;
-  if (name.size() != kNonceAt + kNonceDigits + kSuffix.size()) return std::nullopt;
+  if (name.size() <= kNonceAt + kNonceDigits) return std::nullopt;
   const auto id = MessageId::parse(name.substr(kPrefix.size(), MessageId::kTextLength));
   const auto nonce = parse_hex16(name.substr(kNonceAt, kNonceDigits));
-  if (!id || !nonce || name != export_temporary(*id, *nonce)) return std::nullopt;
-  return id;
+  if (!id || !nonce) return std::nullopt;
+  for (const ExportPart part : kExportParts) {
+    if (name == export_temporary(*id, *nonce, part)) return id;
+  }
+  return std::nullopt;
 }
 
 ExportIdentity::ExportIdentity(IdentityDatabase& database, const DirectoryIdentity& directory)

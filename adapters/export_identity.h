@@ -2,9 +2,10 @@
 // Which messages are about to appear in a directory, remembered from before their file gets its
 // name until after they are acknowledged. A temporary's name is durable before its row, and only
 // taking its final name ends it; so for a message that is delivered again
-//   no row                → it was not exported here
-//   row, temporary there  → complete, but not renamed yet: go on with the rename
-//   row, no temporary     → it was exported, and may have been taken away since: acknowledge only
+//   no row                  → it was not exported here
+//   row, temporaries there  → complete, but not renamed yet: go on with the renames
+//   row, no temporary       → it was exported, and may have been taken away since: acknowledge only
+// A message has up to three files: itself, its checksum and its done file, each a temporary first.
 // Not thread-safe; several processes may use the same imports.db.
 
 #include <cstdint>
@@ -26,8 +27,13 @@ struct ExportRow {
   std::string name;           // final
 };
 
-// .spoolmq-<message id>-<nonce>.tmp
-std::string export_temporary(const MessageId& id, std::uint64_t nonce);
+enum class ExportPart : std::uint8_t { kFile, kChecksum, kDone };
+inline constexpr ExportPart kExportParts[] = {ExportPart::kFile, ExportPart::kChecksum,
+                                              ExportPart::kDone};
+
+// .spoolmq-<message id>-<nonce>.tmp, ….sum.tmp, ….done.tmp
+std::string export_temporary(const MessageId& id, std::uint64_t nonce,
+                             ExportPart part = ExportPart::kFile);
 std::optional<MessageId> parse_export_temporary(std::string_view name);
 
 class ExportIdentity {

@@ -1,33 +1,16 @@
 #include "adapters/export_name.h"
 
-#include <array>
-#include <ctime>
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
+#include "adapters/template_text.h"
 #include "core/utf8.h"
-#include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
 namespace {
 
 constexpr char kReplacement = '_';
-constexpr std::size_t kMaxExtensionBytes = 64;  // its dot included
-constexpr std::size_t kMaxDateBytes = 256;
-constexpr std::int64_t kMsPerSecond = 1000;
-
-Error refuse(std::string_view whole, std::size_t column, std::string_view why) {
-  return {ErrorCode::kUsage, "read the name template", whole,
-          "column " + std::to_string(column) + ": " + std::string(why)};
-}
-
-// The extension begins with its dot; empty where a name has none ("Makefile", ".profile", "end.")
-// and where what stands behind the dot is too long to be one.
-std::pair<std::string_view, std::string_view> split_extension(std::string_view name) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return {name, {}};
-  if (name.size() - dot > kMaxExtensionBytes) return {name, {}};
-  return {name.substr(0, dot), name.substr(dot)};
-}
 
 bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
 
@@ -60,31 +43,20 @@ std::string without_harm(std::string_view wanted) {
   return name;
 }
 
-std::string format_date(std::int64_t wall_ms, const std::string& format) {
-  std::int64_t seconds = wall_ms / kMsPerSecond;
-  if (wall_ms % kMsPerSecond < 0) --seconds;
-  const std::time_t when = seconds;
-  std::tm parts{};
-  if (gmtime_r(&when, &parts) == nullptr) return {};
-  std::array<char, kMaxDateBytes> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), format.c_str(), &parts)};
-}
-
 }  // namespace
 
 NameTemplate::Piece NameTemplate::placeholder(std::string_view inside, std::string_view whole,
                                               std::size_t column) {
-  const std::size_t colon = inside.find(':');
-  const std::string_view word = inside.substr(0, colon);
-  const std::string argument(colon == std::string_view::npos ? std::string_view()
-                                                             : inside.substr(colon + 1));
-  if (word == "date" || word == "header") {
-    if (argument.empty()) {
-      throw refuse(whole, column,
-                   word == "date" ? "a format is missing, as in {date:%Y%m%d}"
-                                  : "a name is missing, as in {header:site}");
+  const auto [word, argument] = cut_placeholder(inside);
+  if (word == "date") {
+    check_date_format(argument.value_or(std::string_view()), whole, column);
+    return {Part::kDate, std::string(*argument)};
+  }
+  if (word == "header") {
+    if (!argument || argument->empty()) {
+      throw template_refusal(whole, column, "a name is missing, as in {header:site}");
     }
-    return {word == "date" ? Part::kDate : Part::kHeader, argument};
+    return {Part::kHeader, std::string(*argument)};
   }
   constexpr std::pair<std::string_view, Part> kWords[] = {{"id", Part::kId},
                                                           {"seq", Part::kSequence},
@@ -94,44 +66,35 @@ NameTemplate::Piece NameTemplate::placeholder(std::string_view inside, std::stri
   for (const auto& [known, part] : kWords) {
     if (inside == known) return {part, {}};
   }
-  throw refuse(whole, column,
-               "not one of {id} {seq} {name} {stem} {ext} {date:FORMAT} {header:NAME}");
+  throw template_refusal(whole, column,
+                         "not one of {id} {seq} {name} {stem} {ext} {date:FORMAT} {header:NAME}");
 }
 
 NameTemplate NameTemplate::parse(std::string_view text) {
   NameTemplate parsed;
-  std::string literal;
-  const auto end_literal = [&] {
-    if (!literal.empty()) parsed.pieces_.push_back({Part::kText, std::exchange(literal, {})});
-  };
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    const bool doubled = at + 1 < text.size() && text[at + 1] == c;
-    if ((c == '{' || c == '}') && doubled) {
-      literal += c;
-      ++at;
-    } else if (c == '}') {
-      throw refuse(text, at + 1, "'}' without '{'; a brace itself is written twice");
-    } else if (c == '{') {
-      const std::size_t close = text.find('}', at);
-      if (close == std::string_view::npos) throw refuse(text, at + 1, "'{' without '}'");
-      end_literal();
-      parsed.pieces_.push_back(placeholder(text.substr(at + 1, close - at - 1), text, at + 1));
-      at = close;
-    } else {
-      literal += c;
-    }
+  for (TemplatePart& part : cut_template(text)) {
+    parsed.pieces_.push_back(part.kind == TemplatePart::Kind::kText
+                                 ? Piece{Part::kText, std::move(part.text)}
+                                 : placeholder(part.text, text, part.column));
   }
-  end_literal();
-  if (parsed.pieces_.empty()) throw refuse(text, 1, "it is empty");
+  if (parsed.pieces_.empty()) throw template_refusal(text, 1, "it is empty");
   return parsed;
 }
 
-bool NameTemplate::uses_sequence() const {
-  for (const Piece& piece : pieces_) {
-    if (piece.part == Part::kSequence) return true;
-  }
-  return false;
+bool NameTemplate::uses(Part part) const {
+  return std::ranges::any_of(pieces_, [part](const Piece& piece) { return piece.part == part; });
+}
+
+bool NameTemplate::is_of_no_message() const {
+  return std::ranges::all_of(pieces_, [](const Piece& piece) {
+    return piece.part == Part::kText || piece.part == Part::kDate;
+  });
+}
+
+std::string NameTemplate::render_at(std::int64_t wall_ms) const {
+  Message none;
+  none.sent_at_ms = wall_ms;
+  return render(none, 0);
 }
 
 std::string NameTemplate::render(const Message& message, std::int64_t sequence) const {
@@ -161,7 +124,7 @@ std::string NameTemplate::render(const Message& message, std::int64_t sequence) 
         if (!extension.empty()) made += extension.substr(1);
         break;
       case Part::kDate:
-        made += format_date(message.sent_at_ms, piece.argument);
+        made += format_date(message.sent_at_ms, piece.argument, DateZone::kUtc);
         break;
       case Part::kHeader:
         if (const std::string* value = message.header(piece.argument)) made += *value;
@@ -182,6 +145,27 @@ std::string safe_file_name(std::string_view wanted, std::string_view otherwise) 
 std::string numbered_file_name(std::string_view name, std::uint64_t number) {
   const auto [stem, extension] = split_extension(name);
   return fit(stem, "." + std::to_string(number) + std::string(extension));
+}
+
+std::optional<std::uint64_t> number_of_file_name(std::string_view name, std::string_view numbered) {
+  // What stands behind the stem's dot; a stem that was cut is found by making the name again.
+  const auto [stem, extension] = split_extension(name);
+  if (!numbered.ends_with(extension)) return std::nullopt;
+  const std::string_view front = numbered.substr(0, numbered.size() - extension.size());
+  const std::size_t dot = front.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view digits = front.substr(dot + 1);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (numbered_file_name(name, number) != numbered) return std::nullopt;
+  return number;
+}
+
+std::string name_beside(std::string_view name, std::string_view beside) {
+  Message named;
+  named.headers = {{"name", std::string(name)}};
+  return NameTemplate::parse(beside).render(named, 0);
 }
 
 }  // namespace spoolmq::adapters

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,13 @@ class NameTemplate {
   // Throws Error(kUsage) naming the column of what it does not understand.
   static NameTemplate parse(std::string_view text);
 
-  [[nodiscard]] bool uses_sequence() const;
+  [[nodiscard]] bool uses_sequence() const { return uses(Part::kSequence); }
+  // Literal text and dates: a name that no message is needed for.
+  [[nodiscard]] bool is_of_no_message() const;
   // Always a name that safe_file_name would leave as it is.
   [[nodiscard]] std::string render(const Message& message, std::int64_t sequence) const;
+  // Of a template that is_of_no_message: its dates are those of this moment.
+  [[nodiscard]] std::string render_at(std::int64_t wall_ms) const;
 
  private:
   enum class Part : std::uint8_t {
@@ -44,6 +49,7 @@ class NameTemplate {
     Part part = Part::kText;
     std::string argument;  // the text, the date's format, or the header's name
   };
+  [[nodiscard]] bool uses(Part part) const;
   static Piece placeholder(std::string_view inside, std::string_view whole, std::size_t column);
   std::vector<Piece> pieces_;
 };
@@ -55,5 +61,10 @@ std::string safe_file_name(std::string_view wanted, std::string_view otherwise);
 
 // "report.csv" → "report.1.csv": the name to try next where the other is taken. 255 bytes at most.
 std::string numbered_file_name(std::string_view name, std::uint64_t number);
+// And back: the number that makes `numbered` of `name`; nullopt where none does.
+std::optional<std::uint64_t> number_of_file_name(std::string_view name, std::string_view numbered);
+
+// The file that stands beside `name`: `beside` is a template of {name} {stem} {ext}.
+std::string name_beside(std::string_view name, std::string_view beside);
 
 }  // namespace spoolmq::adapters

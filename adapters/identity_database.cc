@@ -16,7 +16,7 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr int kBusyWaitMs = 10'000;
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 // imports: state 0 intent, 1 done, 2 kept. content: XXH3-64 of the bytes, NULL of large files.
 constexpr const char* kSchema =
@@ -29,8 +29,20 @@ constexpr const char* kSchema =
     "CREATE INDEX imports_by_age ON imports(directory_device, directory_inode, claimed_at_ms);"
     "CREATE TABLE exports(directory_device INTEGER NOT NULL, directory_inode INTEGER NOT NULL,"
     " id BLOB NOT NULL, nonce INTEGER NOT NULL, redrives INTEGER NOT NULL, name BLOB NOT NULL,"
+    " PRIMARY KEY(directory_device, directory_inode, id)) WITHOUT ROWID;";
+
+// Since version 2. appends: a row per message; those of one group have the same start in the same
+// file, and stand there by their positions.
+constexpr const char* kAppendSchema =
+    "CREATE TABLE appends(directory_device INTEGER NOT NULL, directory_inode INTEGER NOT NULL,"
+    " id BLOB NOT NULL, redrives INTEGER NOT NULL, name BLOB NOT NULL, inode INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, position INTEGER NOT NULL,"
     " PRIMARY KEY(directory_device, directory_inode, id)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE INDEX appends_by_file ON appends(directory_device, directory_inode, inode, start);"
+    "CREATE TABLE append_files(directory_device INTEGER NOT NULL, directory_inode INTEGER NOT NULL,"
+    " name BLOB NOT NULL, inode INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(directory_device, directory_inode, name)) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;";
 
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
@@ -96,8 +108,9 @@ IdentityDatabase::IdentityDatabase(Dir& queue_directory, std::uint32_t mode)
   Statement version = prepare("PRAGMA user_version");
   const std::int64_t found = version.step() ? version.integer(0) : 0;
   version.reset();
-  if (found == 0) {
-    execute(kSchema);
+  if (found == 0 || found == 1) {
+    if (found == 0) execute(kSchema);
+    execute(kAppendSchema);
     transaction.commit();
   } else if (found != kSchemaVersion) {
     throw Error(ErrorCode::kConfiguration, "open the import identities", path_,

@@ -61,10 +61,26 @@ std::optional<KnownImport> ImportIdentity::find(const MessageId& id) {
   return read_row(row);
 }
 
-void ImportIdentity::claim(const DirectoryIdentity& directory, std::span<ImportClaim> claims,
-                           std::int64_t now_ms, std::span<const MessageId> forgotten) {
+std::unordered_set<std::uint64_t> ImportIdentity::inodes() {
+  std::unordered_set<std::uint64_t> found;
+  auto row = database_.prepare("SELECT inode FROM imports");
+  while (row.step()) found.insert(row.unsigned_integer(0));
+  return found;
+}
+
+void ImportIdentity::take(const DirectoryIdentity& directory, const Step& step,
+                          std::int64_t now_ms) {
+  if (step.forgotten.empty() && step.done.empty() && step.claims.empty()) return;
   IdentityDatabase::Transaction transaction(database_);
-  remove_rows(forgotten);
+  remove_rows(step.forgotten);
+  set_state(step.done, step.done_as);
+  insert_claims(directory, step.claims, now_ms);
+  transaction.commit();
+}
+
+void ImportIdentity::insert_claims(const DirectoryIdentity& directory,
+                                   std::span<ImportClaim> claims, std::int64_t now_ms) {
+  if (claims.empty()) return;
   auto insert = database_.prepare(
       "INSERT INTO imports(id, state, directory_device, directory_inode, name, device, inode, size,"
       " mtime_ns, ctime_ns, content, claimed_at_ms) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -86,16 +102,19 @@ void ImportIdentity::claim(const DirectoryIdentity& directory, std::span<ImportC
     insert.bind(7, claim.file.size).bind(8, claim.file.mtime_ns).bind(9, claim.file.ctime_ns);
     insert.bind(10, claim.content).bind(11, now_ms).run();
   }
-  transaction.commit();
+}
+
+void ImportIdentity::set_state(std::span<const MessageId> ids, ImportState state) {
+  auto update = database_.prepare("UPDATE imports SET state = ? WHERE id = ?");
+  for (const MessageId& id : ids) {
+    update.bind(1, std::int64_t{static_cast<std::uint8_t>(state)}).bind(2, id).run();
+  }
 }
 
 void ImportIdentity::mark(std::span<const MessageId> ids, ImportState state) {
   if (ids.empty()) return;
   IdentityDatabase::Transaction transaction(database_);
-  auto update = database_.prepare("UPDATE imports SET state = ? WHERE id = ?");
-  for (const MessageId& id : ids) {
-    update.bind(1, std::int64_t{static_cast<std::uint8_t>(state)}).bind(2, id).run();
-  }
+  set_state(ids, state);
   transaction.commit();
 }
 

@@ -65,10 +65,18 @@ class ImportIdentity {
                                   const std::optional<std::uint64_t>& content);
   std::optional<KnownImport> find(const MessageId& id);
 
-  // Gives every claim its row, old or new; and deletes the rows of `forgotten`, whose files are
-  // durably gone. One transaction, durable on return.
-  void claim(const DirectoryIdentity& directory, std::span<ImportClaim> claims, std::int64_t now_ms,
-             std::span<const MessageId> forgotten);
+  // Of every file that a row speaks of, on any device: where it is not among them, find() need not
+  // be asked.
+  std::unordered_set<std::uint64_t> inodes();
+
+  // What one transaction does, in this order; durable on return.
+  struct Step {
+    std::span<const MessageId> forgotten;  // their files are durably gone: the rows go
+    std::span<const MessageId> done;       // their messages are durable
+    ImportState done_as = ImportState::kDone;
+    std::span<ImportClaim> claims;  // each gets its row, old or new
+  };
+  void take(const DirectoryIdentity& directory, const Step& step, std::int64_t now_ms);
   // One transaction each, durable on return.
   void mark(std::span<const MessageId> ids, ImportState state);
   void forget(std::span<const MessageId> ids);
@@ -79,7 +87,11 @@ class ImportIdentity {
                      const std::unordered_set<std::uint64_t>& present);
 
  private:
+  // Within a transaction.
   void remove_rows(std::span<const MessageId> ids);
+  void set_state(std::span<const MessageId> ids, ImportState state);
+  void insert_claims(const DirectoryIdentity& directory, std::span<ImportClaim> claims,
+                     std::int64_t now_ms);
 
   IdentityDatabase& database_;
 };

@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/source_file.h"
+#include "adapters/content_type.h"
+#include "adapters/dead_letters.h"
+#include "adapters/source_tree.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "core/units.h"
@@ -15,13 +17,6 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-
-// Whatever the queue's setting: the file is removed for good once its message is sent.
-SendOptions durably() {
-  SendOptions options;
-  options.durability = Durability::kSync;
-  return options;
-}
 
 std::string octal(std::uint32_t mode) {
   std::array<char, 16> digits{};
@@ -80,19 +75,21 @@ SendOutcome stream(Queue& queue, const ImportEntry& entry) {
   return SendOutcome::kSent;
 }
 
-// A body that is given up may be linked instead of copied, but only while a lease keeps writers
-// away.
-SendOutcome send_large(Queue& queue, ImportEntry& entry, AfterImport after) {
+// A body that is given up may be linked instead of copied, and one that stays be cloned, but only
+// while a lease keeps writers away, or in a directory whose writers are trusted to leave it alone.
+SendOutcome send_large(Queue& queue, ImportEntry& entry, const ImportSettings& settings) {
   File& file = *entry.large;
-  const ReadLease lease(file);
-  if (lease.writers() == Writers::kSome || identity_of(file.status()) != entry.claim.file) {
+  const watcher::ReadLease lease(file);
+  if (lease.writers() == watcher::Writers::kSome ||
+      identity_of(file.status()) != entry.claim.file) {
     return SendOutcome::kChanged;
   }
-  if (after != AfterImport::kRemove || file.descriptor() < 0 || lease.writers() != Writers::kNone) {
-    return stream(queue, entry);
-  }
-  queue.send_file(with_id(entry), file.descriptor(), true, durably());
-  if (!lease.is_undisturbed()) {
+  const bool is_left_alone = lease.writers() == watcher::Writers::kNone || settings.trusted;
+  if (file.descriptor() < 0 || !is_left_alone) return stream(queue, entry);
+  BodyFile how = settings.trusted ? BodyFile::kTakeTrusted : BodyFile::kTake;
+  if (settings.after != AfterImport::kRemove) how = BodyFile::kCopy;
+  queue.send_file(with_id(entry), file.descriptor(), how, durably());
+  if (lease.writers() == watcher::Writers::kNone && !lease.is_undisturbed()) {
     log::warn("a program opened a file for writing while it was taken into the queue",
               {{"file", entry.claim.name}, {"id", entry.claim.id.text()}});
   }
@@ -101,20 +98,43 @@ SendOutcome send_large(Queue& queue, ImportEntry& entry, AfterImport after) {
   return SendOutcome::kSent;
 }
 
+std::string shown(std::string_view text) {
+  return first_invalid_utf8(text) ? printable(text) : std::string(text);
+}
+
 }  // namespace
 
-Message message_of(const std::string& name, const FileStatus& status) {
-  const std::string shown = first_invalid_utf8(name) ? printable(name) : name;
+SendOptions durably() {
+  SendOptions options;
+  options.durability = Durability::kSync;
+  return options;
+}
+
+Message message_of(const std::string& path, const FileStatus& status, std::string_view source,
+                   std::string_view head, std::int64_t wall_ms, const ImportSettings& settings) {
+  const std::string_view name = split_path(path).name;
   Message message;
-  message.headers = {{"name", shown},
-                     {"path", shown},
+  message.priority = settings.priority;
+  message.headers = {{"name", shown(name)},
+                     {"path", shown(path)},
                      {"mtime", format_time(status.mtime_ns / kNsPerMs)},
                      {"mode", octal(status.mode)},
-                     {"owner", std::to_string(status.uid)}};
+                     {"owner", std::to_string(status.uid)},
+                     {std::string(kSourceHeader), shown(source)}};
+  if (!settings.content_type.empty()) {
+    std::string type =
+        settings.content_type == kGuess ? guess_content_type(name, head) : settings.content_type;
+    if (!settings.charset.empty()) type += "; charset=" + settings.charset;
+    message.headers.emplace_back("content-type", std::move(type));
+  }
+  for (const auto& [header, value] : settings.headers) {
+    message.headers.emplace_back(header, value.render(path, wall_ms));
+  }
   return message;
 }
 
-std::optional<Error> send_entries(Queue& queue, std::span<ImportEntry> entries, AfterImport after) {
+std::optional<Error> send_entries(Queue& queue, std::span<ImportEntry> entries,
+                                  const ImportSettings& settings) {
   for (ImportEntry& entry : entries) {
     if (entry.claim.state != ImportState::kIntent) entry.outcome = SendOutcome::kKnown;
   }
@@ -123,7 +143,7 @@ std::optional<Error> send_entries(Queue& queue, std::span<ImportEntry> entries, 
     if (entry.outcome != SendOutcome::kNotTried) continue;
     try {
       if (entry.large) {
-        entry.outcome = send_large(queue, entry, after);
+        entry.outcome = send_large(queue, entry, settings);
       } else {
         queue.send_checked(with_id(entry), durably());
         entry.outcome = SendOutcome::kSent;

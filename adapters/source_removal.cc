@@ -3,14 +3,17 @@
 #include <memory>
 
 #include "adapters/export_name.h"
-#include "adapters/source_file.h"
+#include "core/id_source.h"
+#include "core/log.h"
 #include "spoolmq/error.h"
+#include "watcher/readiness.h"
 
 namespace spoolmq::adapters {
 namespace {
 
 constexpr std::string_view kDepartingPrefix = ".spoolmq-import-";
-constexpr std::uint64_t kMaxNumber = 100'000;  // of names tried before giving up
+constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
+constexpr std::uint64_t kMaxTries = 200;
 
 }  // namespace
 
@@ -27,12 +30,12 @@ std::optional<std::string> rename_to_free_name(Dir& from, std::string_view name,
                                                const std::string& wanted) {
   std::string target = wanted;
   try {
-    for (std::uint64_t number = 1; !from.rename_new(name, to, target); ++number) {
-      if (number > kMaxNumber) {
+    for (std::uint64_t tries = 1; !from.rename_new(name, to, target); ++tries) {
+      if (tries > kMaxTries) {
         throw Error(ErrorCode::kCannotCreate, "rename", from.path() + "/" + std::string(name),
                     "every numbered name is taken in " + to.path());
       }
-      target = numbered_file_name(wanted, number);
+      target = numbered_file_name(wanted, tries <= kNumbersInTurn ? tries : random_bits());
     }
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kNotFound && !from.status(name)) return std::nullopt;
@@ -41,12 +44,15 @@ std::optional<std::string> rename_to_free_name(Dir& from, std::string_view name,
   return target;
 }
 
-SourceRemoval::SourceRemoval(Dir& source, Dir* done, ImportIdentity& identity)
-    : source_(source), done_(done), identity_(identity) {}
+SourceRemoval::SourceRemoval(SourceTree& source, SideDirectory* done, ImportIdentity& identity,
+                             const Clock& clock, const watcher::ReadinessOptions& ready)
+    : source_(source), done_(done), identity_(identity), clock_(clock), ready_(ready) {}
 
 Departure SourceRemoval::depart(const MessageId& id, const FileIdentity& file,
-                                const std::string& name) {
-  const auto status = source_.status(name);
+                                const std::string& path) {
+  const SplitPath split = split_path(path);
+  Dir* const directory = source_.changing(split.directory);
+  const auto status = directory != nullptr ? directory->status(split.name) : std::nullopt;
   if (!status) return Departure::kNotOurs;
   const FileIdentity now = identity_of(*status);
   if (now != file) {
@@ -54,52 +60,69 @@ Departure SourceRemoval::depart(const MessageId& id, const FileIdentity& file,
     keep(id);
     return Departure::kStays;
   }
-  unsynced_ = true;
   try {
-    if (!source_.rename_new(name, source_, departing_name(id))) return Departure::kStays;
+    if (!directory->rename_new(split.name, *directory, departing_name(id))) {
+      return Departure::kStays;
+    }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
-    return Departure::kNotOurs;  // another pass over the same directory was faster
+    // Another pass over the same directory was faster, or the file is not ours to remove (a sticky
+    // directory).
+    if (error.code() == ErrorCode::kNotFound) return Departure::kNotOurs;
+    if (error.code() != ErrorCode::kPermission) throw;
+    keep(id);
+    log::warn("an imported file stays, for it may not be removed",
+              {{"file", error.subject()}, {"why", error.why()}});
+    return Departure::kStays;
   }
-  return finish(id, file, name);
+  return finish(*directory, id, file, path);
 }
 
-Departure SourceRemoval::resume(const KnownImport& known) {
-  unsynced_ = true;
-  return finish(known.id, known.file, known.name);
+Departure SourceRemoval::resume(const KnownImport& known, std::string_view directory) {
+  Dir* const found = source_.changing(directory);
+  if (found == nullptr) return Departure::kNotOurs;
+  return finish(*found, known.id, known.file, join_path(directory, split_path(known.name).name));
 }
 
-Departure SourceRemoval::finish(const MessageId& id, const FileIdentity& file,
-                                const std::string& name) {
+// Whether what bears the name now is the imported file, and nobody writes to it.
+bool SourceRemoval::is_let_go(Dir& directory, const std::string& name, const FileIdentity& file,
+                              bool* is_it) {
+  if (!ready_.has(watcher::Rule::kClosed)) {
+    const auto status = directory.status(name);
+    return *is_it = status && identity_of(*status).same_content_as(file);
+  }
+  const std::unique_ptr<File> opened = directory.open(name, Access::kRead);
+  *is_it = opened && identity_of(opened->status()).same_content_as(file);
+  return *is_it && watcher::ReadLease(*opened).writers() != watcher::Writers::kSome;
+}
+
+Departure SourceRemoval::finish(Dir& directory, const MessageId& id, const FileIdentity& file,
+                                const std::string& path) {
   const std::string departing = departing_name(id);
-  const std::unique_ptr<File> opened = source_.open(departing, Access::kRead);
-  if (!opened) return Departure::kNotOurs;
-  const bool is_it = identity_of(opened->status()).same_content_as(file);
-  if (is_it && ReadLease(*opened).writers() != Writers::kSome) {
+  const std::string name(split_path(path).name);
+  bool is_it = false;
+  if (is_let_go(directory, departing, file, &is_it)) {
+    // Before the file: left behind, it would vouch for the next file of that name.
+    if (ready_.has(watcher::Rule::kDoneFile)) {
+      directory.unlink(watcher::done_file_of(ready_, name));
+    }
     if (done_ != nullptr) {
-      rename_to_free_name(source_, departing, *done_, name);
+      rename_to_free_name(directory, departing, done_->at(path, clock_.wall_ms()), name);
     } else {
-      source_.unlink(departing);
+      directory.unlink(departing);
     }
     return Departure::kGone;
   }
-  if (!is_it) {
-    rename_to_free_name(source_, departing, source_, name);
-    return Departure::kNotOurs;
-  }
-  keep(id);
-  rename_to_free_name(source_, departing, source_, name);
-  return Departure::kStays;
+  if (is_it) keep(id);
+  rename_to_free_name(directory, departing, directory, name);
+  return is_it ? Departure::kStays : Departure::kNotOurs;
 }
 
 // Its time of change has moved; only a kept row still knows the file by its content then.
 void SourceRemoval::keep(const MessageId& id) { identity_.mark({&id, 1}, ImportState::kKept); }
 
 void SourceRemoval::sync() {
-  if (!unsynced_) return;
   if (done_ != nullptr) done_->sync();  // its new name before its old one goes
   source_.sync();
-  unsynced_ = false;
 }
 
 }  // namespace spoolmq::adapters

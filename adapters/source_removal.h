@@ -10,8 +10,12 @@
 #include <string_view>
 
 #include "adapters/import_identity.h"
+#include "adapters/side_directory.h"
+#include "adapters/source_tree.h"
+#include "core/clock.h"
 #include "core/file_system.h"
 #include "spoolmq/id.h"
+#include "watcher/readiness_options.h"
 
 namespace spoolmq::adapters {
 
@@ -33,25 +37,30 @@ enum class Departure : std::uint8_t {
 
 class SourceRemoval {
  public:
-  // `done`: where files go; null: they are unlinked.
-  SourceRemoval(Dir& source, Dir* done, ImportIdentity& identity);
+  // `done`: where files go; null: they are unlinked. By the rules in `ready`, a file that somebody
+  // has opened for writing again stays, and a file that said it was finished goes with it.
+  SourceRemoval(SourceTree& source, SideDirectory* done, ImportIdentity& identity,
+                const Clock& clock, const watcher::ReadinessOptions& ready);
 
-  // `file` is what the name stood for when it was last looked at; its message must be durable and
-  // its row done or kept.
-  Departure depart(const MessageId& id, const FileIdentity& file, const std::string& name);
-  // For a departing name that a pass which was cut short has left.
-  Departure resume(const KnownImport& known);
+  // `file` is what the path stood for when it was last looked at; its message must be durable and
+  // its row done or kept. kStays also where we may not rename or remove it.
+  Departure depart(const MessageId& id, const FileIdentity& file, const std::string& path);
+  // For a departing name that a pass which was cut short has left in `directory`.
+  Departure resume(const KnownImport& known, std::string_view directory);
   // On return every departure so far survives a power cut.
   void sync();
 
  private:
-  Departure finish(const MessageId& id, const FileIdentity& file, const std::string& name);
+  Departure finish(Dir& directory, const MessageId& id, const FileIdentity& file,
+                   const std::string& path);
+  bool is_let_go(Dir& directory, const std::string& name, const FileIdentity& file, bool* is_it);
   void keep(const MessageId& id);
 
-  Dir& source_;
-  Dir* const done_;
+  SourceTree& source_;
+  SideDirectory* const done_;
   ImportIdentity& identity_;
-  bool unsynced_ = false;
+  const Clock& clock_;
+  const watcher::ReadinessOptions& ready_;
 };
 
 }  // namespace spoolmq::adapters
