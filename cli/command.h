@@ -77,7 +77,7 @@ class Context {
 };
 
 struct Command {
-  std::string_view group;  // "queues" "data" "look" "fix" "directories" "health"
+  std::string_view group;  // "queues" "data" "look" "fix" "directories" "service" "health"
   std::string_view name;
   std::string_view operands;  // as help shows them: "Q [BODY]"
   std::size_t least_operands;
@@ -95,6 +95,8 @@ std::span<const Command> data_commands();   // send receive ack nack release ext
 std::span<const Command> look_commands();   // list peek cat info search stats consumers why trace
 std::span<const Command> fix_commands();    // requeue move copy delete hold unhold revoke purge
 std::span<const Command> directory_commands();  // import export
+std::span<const Command> serve_commands();      // serve
+std::span<const Command> adapter_commands();    // adapters
 std::span<const Command> health_commands();     // fsck completion
 std::vector<const Command*> commands();
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kQueues = "@queues";
 constexpr std::string_view kDirectories = "@directories";
 constexpr std::string_view kFiles = "@files";
+constexpr std::string_view kQueuesAndFiles = "@queues-and-files";
 
 // Reads the line up to the cursor: which command, which operand or which option's value is being
 // typed. The two functions before it in the script answer from the tables.
@@ -27,6 +28,10 @@ _spoolmq_offer() {
     @files)
       compopt -o filenames
       mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    @queues-and-files)
+      compopt -o filenames
+      mapfile -t COMPREPLY < <(compgen -W "$(spoolmq "${root[@]}" queues --quiet 2>/dev/null)" \
+        -- "$current"; compgen -f -- "$current") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current") ;;
   esac
 }
@@ -91,10 +96,15 @@ std::string kind_of(std::string_view name) {
   if (name == "Q" || name == "Q2") return std::string(kQueues);
   if (name == "DIR" || name == "DEST") return std::string(kDirectories);
   if (name == "FILE" || name == "SRC") return std::string(kFiles);
+  if (name == "Q|FILE") return std::string(kQueuesAndFiles);
   if (name == "SEL" || name == "ALL") return "ALL";
-  if (!is_lower_case(name)) return {};
-  std::string words(name);
-  std::replace(words.begin(), words.end(), '|', ' ');
+  // What is in capitals stands for something else: "lines|xml:PATH|csv" has two words.
+  std::string words;
+  while (!name.empty()) {
+    const std::string_view word = name.substr(0, name.find('|'));
+    if (is_lower_case(word)) append_word(words, word);
+    name.remove_prefix(std::min(word.size() + 1, name.size()));
+  }
   return words;
 }
 

@@ -3,9 +3,7 @@
 // are killed and their messages released.
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +16,7 @@
 #include "cli/consume_worker.h"
 #include "cli/data_commands.h"
 #include "cli/message_environment.h"
+#include "cli/stop_signals.h"
 #include "cli/streams.h"
 #include "spoolmq/error.h"
 
@@ -49,38 +48,6 @@ class Descriptor {
 
  private:
   int descriptor_;
-};
-
-// TERM and INT arrive at a descriptor while this lives.
-class StopSignals {
- public:
-  StopSignals() {
-    ::sigemptyset(&signals_);
-    ::sigaddset(&signals_, SIGTERM);
-    ::sigaddset(&signals_, SIGINT);
-    const int failed = ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-    if (failed != 0) throw Error::from_errno(failed, "block", "signals");
-    descriptor_ = std::make_unique<Descriptor>(
-        ::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK), "signal descriptor");
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  [[nodiscard]] int descriptor() const { return descriptor_->get(); }
-  [[nodiscard]] const sigset_t& mask_before() const { return before_; }
-  // How many have arrived since the last call.
-  [[nodiscard]] int take() const {
-    int count = 0;
-    signalfd_siginfo signal{};
-    while (::read(descriptor_->get(), &signal, sizeof signal) == sizeof signal) ++count;
-    return count;
-  }
-
- private:
-  sigset_t signals_{};
-  sigset_t before_{};
-  std::unique_ptr<Descriptor> descriptor_;
 };
 
 // Waits until `workers` of them have raised `ended`, and passes signals on meanwhile.

@@ -1,16 +1,20 @@
-// import and export: one pass between a queue and a directory.
-
-#include <sys/stat.h>
+// import and export: one pass between a queue and a directory, or with --follow all that comes.
 
 #include <array>
-#include <charconv>
+#include <chrono>
+#include <deque>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
-#include "adapters/export.h"
-#include "adapters/import.h"
+#include "adapters/export_adapter.h"
+#include "adapters/import_adapter.h"
+#include "cli/adapter_kinds.h"
 #include "cli/command.h"
+#include "cli/follow.h"
 #include "cli/json_output.h"
 #include "cli/output.h"
 #include "core/clock.h"
@@ -19,95 +23,164 @@
 namespace spoolmq::cli {
 namespace {
 
-constexpr std::uint32_t kDefaultFileMode = 0644;
-constexpr std::uint32_t kMostFileMode = 0777;
+using adapters::AdapterKey;
+using adapters::AdapterPlace;
+using adapters::KeyValue;
 
-constexpr std::array kImportOptions = {
-    OptionSpec{"--quiet-for", "D", "leave files that changed within this time (default 2s)"},
-    OptionSpec{"--include", "GLOB", "only names that match (may be repeated)", Times::kMany},
-    OptionSpec{"--exclude", "GLOB", "no names that match (may be repeated)", Times::kMany},
-    OptionSpec{"--keep", "", "imported files stay, and are not imported again"},
-    OptionSpec{"--done", "DIR", "imported files go there instead of being removed"},
-    OptionSpec{"--errors", "DIR", "files that the queue refuses go there, with the reason"},
-};
+// ---- Options
 
-constexpr std::array kExportOptions = {
-    OptionSpec{"--name", "TEMPLATE",
-               "of {id} {seq} {name} {stem} {ext} {date:%Y%m%d} {header:NAME} (default {name})"},
-    OptionSpec{"--exists", "HOW", "if the name is taken: fail, suffix, replace or skip"},
-    OptionSpec{"--mode", "OCTAL", "permission bits of the files (default 0644 less the umask)"},
-    OptionSpec{"--limit", "N", "at most so many messages"},
-};
+constexpr std::string_view kFollow = "--follow";
 
-Error usage(std::string_view subject, std::string_view why) {
-  return {ErrorCode::kUsage, "read options", subject, why};
-}
-
-// Files are renamed into it, which works within one file system only.
-std::unique_ptr<Dir> open_beside(Dir& source, const Arguments& arguments, std::string_view option) {
-  const auto path = arguments.value(option);
-  if (!path) return nullptr;
-  std::unique_ptr<Dir> dir = open_posix_dir(*path);
-  const FileStatus there = dir->status();
-  const FileStatus here = source.status();
-  if (there.device != here.device) {
-    throw usage(std::string(option) + " " + *path,
-                "it must be on the file system of " + source.path());
-  }
-  if (there.inode == here.inode) {
-    throw usage(std::string(option) + " " + *path, "it is the imported directory itself");
-  }
-  return dir;
-}
-
-adapters::IdentityDatabase open_identities(Dir& queue_directory, const Queue& queue) {
-  return {queue_directory, queue.settings().mode};
-}
-
-// A word, not an error: --quiet drops it.
-void say_count(const Context& context, std::string_view operation, const Dir& directory,
-               std::size_t count, std::string_view what) {
-  if (count == 0 || context.quiet) return;
-  say(operation, directory.path(),
-      std::to_string(count) + (count == 1 ? " file " : " files ") + std::string(what));
-}
-
-int run_import(Context& context, const Arguments& arguments) {
-  if (arguments.has("--keep") && arguments.has("--done")) {
-    throw usage("--keep", "it excludes --done");
-  }
-  const std::unique_ptr<Dir> source = open_posix_dir(arguments.operands[1]);
-  const std::unique_ptr<Dir> done = open_beside(*source, arguments, "--done");
-  const std::unique_ptr<Dir> errors = open_beside(*source, arguments, "--errors");
-  adapters::ImportOptions options;
-  if (const auto quiet_for = arguments.duration("--quiet-for")) options.quiet_for = *quiet_for;
-  options.include = arguments.values("--include");
-  options.exclude = arguments.values("--exclude");
-  if (arguments.has("--keep")) options.after = adapters::AfterImport::kKeep;
-  if (done) options.after = adapters::AfterImport::kMoveToDone;
-  options.done = done.get();
-  options.errors = errors.get();
-  options.on_imported = [&](const MessageId& id, const std::string& name, std::uint64_t size) {
-    if (context.json) {
-      print_line({{"id", id.text()}, {"file", name}, {"size", size}});
-    } else {
-      write_out(id.text() + "\n");
+// The keys of an adapter as options, and --follow. Made once, never freed: the tables of commands
+// hold views of it.
+class Options {
+ public:
+  explicit Options(std::span<const AdapterKey> keys) {
+    for (const AdapterKey& key : keys) {
+      names_.push_back("--" + std::string(key.name));
+      specs_.push_back({names_.back(), key.value_name, key.help,
+                        key.times == adapters::KeyTimes::kMany ? Times::kMany : Times::kOnce});
     }
-  };
-  options.on_refused = [](const std::string& name, const Error& why) {
-    say("import", name, why.what());
-  };
+    specs_.push_back({kFollow, "", "goes on until it is told to stop (INT, TERM)"});
+  }
+  [[nodiscard]] std::span<const OptionSpec> specs() const { return specs_; }
 
-  Queue queue = context.queue(arguments.operands[0]);
-  const std::unique_ptr<Dir> queue_directory = open_posix_dir(queue.path());
-  adapters::IdentityDatabase database = open_identities(*queue_directory, queue);
-  adapters::ImportIdentity identity(database);
-  const SystemClock clock;
-  const adapters::ImportReport report =
-      adapters::import_pass(queue, *source, identity, clock, options);
-  say_count(context, "import", *source, report.left_unfinished, "left: the name is temporary");
-  say_count(context, "import", *source, report.left_unsettled, "left: too young, or being written");
-  say_count(context, "import", *source, report.left_unreadable, "left: no permission to read");
+ private:
+  std::deque<std::string> names_;
+  std::vector<OptionSpec> specs_;
+};
+
+// A shell's user means the directory they are in; `fold/{date:%Y}` need not be there yet.
+std::string from_here(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
+  // Whoever opens it says why not.
+  return error ? std::filesystem::absolute(path).string() : whole.string();
+}
+
+std::vector<KeyValue> given_values(std::span<const AdapterKey> keys, const Arguments& arguments) {
+  std::vector<KeyValue> given;
+  for (const AdapterKey& key : keys) {
+    const std::string option = "--" + std::string(key.name);
+    for (const std::string& value : arguments.values(option)) {
+      if (key.value_name.empty()) {
+        given.push_back({std::string(key.name), "true", option});
+      } else {
+        given.push_back({std::string(key.name), key.value_name == "DIR" ? from_here(value) : value,
+                         option + " " + value});
+      }
+    }
+  }
+  return given;
+}
+
+// ---- Running
+
+constexpr std::chrono::milliseconds kLongestSleep{1'000};
+
+void run_until_idle(adapters::Adapter& adapter, const Clock& clock) {
+  while (true) {
+    const adapters::Adapter::Turn turn = adapter.turn();
+    if (turn.idle) return;
+    while (true) {
+      const std::chrono::milliseconds left(turn.next_boot_ms - clock.boot_ms());
+      if (left.count() <= 0) break;
+      std::this_thread::sleep_for(std::min(left, kLongestSleep));
+    }
+  }
+}
+
+// One of the two commands, with its operands and options understood.
+class DirectoryCommand {
+ public:
+  DirectoryCommand(Context& context, const Arguments& arguments, std::string_view type)
+      : context_(context),
+        kind_(*find_adapter_kind(type)),
+        queue_(arguments.operands[0]),
+        directory_(open_posix_dir(arguments.operands[1])->path()),
+        settings_(kind_.parse(queue_, directory_, given_values(kind_.keys(), arguments))) {}
+
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  template <typename Settings>
+  [[nodiscard]] const Settings& settings() const {
+    return std::get<Settings>(settings_);
+  }
+
+  // With what is moved going to stdout, and what is not to stderr.
+  [[nodiscard]] AdapterPlace place() {
+    AdapterPlace place;
+    place.root = &context_.root();
+    place.clock = &clock_;
+    place.counters = &counters_;
+    place.name = kind_.type;
+    place.on_moved = [this](const MessageId& id, const std::string& file, std::uint64_t size) {
+      print(id, file, size);
+    };
+    place.on_refused = [type = kind_.type](const std::string& subject, const std::string& why) {
+      say(type, subject, why);
+    };
+    return place;
+  }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+  int follow_it() {
+    const StopSignals signals;
+    static_cast<void>(context_.queue(queue_));  // a mistyped name is not waited for
+    FollowPlan plan;
+    plan.config = {.name = std::string(kind_.type) + "-" + queue_,
+                   .type = std::string(kind_.type),
+                   .settings = settings_,
+                   .fingerprint = {},
+                   .line = 0};
+    plan.root = &context_.root();
+    plan.clock = &clock_;
+    plan.make = [this](const AdapterConfig& config, const AdapterPlace& given) {
+      AdapterPlace mine = place();
+      mine.counters = given.counters;
+      mine.wake = given.wake;
+      mine.on_moved = [this](const MessageId& id, const std::string& file, std::uint64_t size) {
+        print(id, file, size);
+        flush_out();  // whoever reads them sees them as they happen
+      };
+      return kind_.make(config.settings, std::move(mine));
+    };
+    follow(signals, plan);
+    return kDone;
+  }
+
+  // A word, not an error: --quiet drops it.
+  void say_count(std::size_t count, std::string_view what) const {
+    if (count == 0 || context_.quiet) return;
+    say(kind_.type, directory_,
+        std::to_string(count) + (count == 1 ? " file " : " files ") + std::string(what));
+  }
+
+ private:
+  void print(const MessageId& id, const std::string& file, std::uint64_t size) const {
+    if (context_.json) {
+      print_line({{"id", id.text()}, {"file", file}, {"size", size}});
+    } else {
+      write_out((kind_.type == "import" ? id.text() : file) + "\n");
+    }
+  }
+
+  Context& context_;
+  const AdapterKind& kind_;
+  const std::string queue_;
+  const std::string directory_;
+  const AdapterSettings settings_;
+  const SystemClock clock_;
+  adapters::AdapterCounters counters_;
+};
+
+// ---- The two commands
+
+int report_import(const DirectoryCommand& command, const adapters::ImportReport& report) {
+  command.say_count(report.left_unfinished, "left: the name is temporary");
+  command.say_count(report.left_unsettled, "left: too young, or being written");
+  command.say_count(report.left_unreadable, "left: no permission to read");
+  command.say_count(report.left_stuck, "left: imported, but not to be removed");
   if (report.stopped) {
     if (report.imported == 0) throw Error(*report.stopped);
     say(report.stopped->operation(), report.stopped->subject(), report.stopped->why());
@@ -117,78 +190,55 @@ int run_import(Context& context, const Arguments& arguments) {
   return report.imported > 0 ? kDone : kNothing;
 }
 
-adapters::IfTaken parse_if_taken(const std::string& text) {
-  if (text == "fail") return adapters::IfTaken::kFail;
-  if (text == "suffix") return adapters::IfTaken::kSuffix;
-  if (text == "replace") return adapters::IfTaken::kReplace;
-  if (text == "skip") return adapters::IfTaken::kSkip;
-  throw usage("--exists " + text, "not one of fail suffix replace skip");
-}
-
-std::uint32_t file_mode(const Arguments& arguments) {
-  const auto text = arguments.value("--mode");
-  if (!text) {
-    const mode_t mask = ::umask(0);  // there is no way to look without setting
-    ::umask(mask);
-    return kDefaultFileMode & ~std::uint32_t{mask};
+int run_import(Context& context, const Arguments& arguments) {
+  DirectoryCommand command(context, arguments, "import");
+  if (arguments.has(kFollow)) return command.follow_it();
+  adapters::ImportAdapter adapter(command.settings<adapters::ImportSettings>(), command.place());
+  adapters::ImportReport report;
+  try {
+    run_until_idle(adapter, command.clock());
+    report = adapter.report();
+  } catch (const Error& error) {
+    report = adapter.report();
+    if (error.code() != ErrorCode::kTryAgain || report.imported == 0) throw;
+    report.stopped = error;
   }
-  std::uint32_t mode = 0;
-  const char* const end = text->data() + text->size();
-  const auto parsed = std::from_chars(text->data(), end, mode, 8);
-  if (parsed.ec != std::errc() || parsed.ptr != end || mode > kMostFileMode) {
-    throw usage("--mode " + *text, "not permission bits in octal, such as 0640");
-  }
-  return mode;
+  return report_import(command, report);
 }
 
 int run_export(Context& context, const Arguments& arguments) {
-  adapters::ExportOptions options;
-  options.mode = file_mode(arguments);  // before the queue has any thread
-  if (const auto name = arguments.value("--name")) {
-    options.name = adapters::NameTemplate::parse(*name);
+  DirectoryCommand command(context, arguments, "export");
+  if (arguments.has(kFollow)) {
+    if (!arguments.has("--limit")) return command.follow_it();
+    throw Error(ErrorCode::kUsage, "read options", kFollow, "it excludes --limit");
   }
-  if (const auto how = arguments.value("--exists")) options.if_taken = parse_if_taken(*how);
-  if (const auto limit = arguments.integer("--limit", 1, INT64_MAX)) {
-    options.limit = static_cast<std::size_t>(*limit);
-  }
-  options.on_exported = [&](const MessageId& id, const std::string& name) {
-    if (context.json) {
-      print_line({{"id", id.text()}, {"file", name}});
-    } else {
-      write_out(name + "\n");
-    }
-  };
-  options.on_left = [](const MessageId& id, const std::string& name, std::string_view why) {
-    say("export", id.text(), name + ": " + std::string(why));
-  };
-
-  const std::unique_ptr<Dir> target = open_posix_dir(arguments.operands[1]);
-  Queue queue = context.queue(arguments.operands[0]);
-  const std::unique_ptr<Dir> queue_directory = open_posix_dir(queue.path());
-  adapters::IdentityDatabase database = open_identities(*queue_directory, queue);
-  adapters::ExportIdentity identity(database, adapters::identify(*target));
-  const adapters::ExportReport report = adapters::export_pass(queue, *target, identity, options);
-  say_count(context, "export", *target, report.skipped, "not written: the name is taken");
+  adapters::ExportAdapter adapter(command.settings<adapters::ExportSettings>(), command.place());
+  run_until_idle(adapter, command.clock());
+  const adapters::ExportReport& report = adapter.report();
+  command.say_count(report.skipped, "not written: the name is taken");
   if (report.stopped) {
-    say("export", target->path(), "too many names are taken: the rest was not tried");
+    say("export", command.directory(), "too many names are taken: the rest was not tried");
   }
-  if (report.left > 0) return kPartly;
+  if (report.left + report.bad > 0) return kPartly;
   return report.exported + report.skipped > 0 ? kDone : kNothing;
 }
 
-constexpr std::array kCommands = {
-    Command{"directories", "import", "Q DIR", 2, 2, false,
-            "turns the finished files of a directory into messages, each once",
-            "spoolmq import orders /srv/in --include '*.xml' --done /srv/in/done", kImportOptions,
-            run_import},
-    Command{"directories", "export", "Q DIR", 2, 2, false,
-            "turns the messages of a queue into files of a directory",
-            "spoolmq export orders /srv/out --name '{date:%Y%m%d}-{id}.xml' --exists suffix",
-            kExportOptions, run_export},
-};
-
 }  // namespace
 
-std::span<const Command> directory_commands() { return kCommands; }
+std::span<const Command> directory_commands() {
+  static const Options import_options(adapters::import_keys());
+  static const Options export_options(adapters::export_keys());
+  static const std::array commands = {
+      Command{"directories", "import", "Q DIR", 2, 2, false,
+              "turns the finished files of a directory into messages, each once",
+              "spoolmq import orders /srv/in --include '*.xml' --done /srv/in/done",
+              import_options.specs(), run_import},
+      Command{"directories", "export", "Q DIR", 2, 2, false,
+              "turns the messages of a queue into files of a directory",
+              "spoolmq export orders /srv/out --name '{date:%Y%m%d}-{id}.xml' --exists suffix",
+              export_options.specs(), run_export},
+  };
+  return commands;
+}
 
 }  // namespace spoolmq::cli

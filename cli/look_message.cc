@@ -13,6 +13,7 @@
 #include "cli/message_ids.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/why_file.h"
 #include "core/clock.h"
 #include "core/text.h"
 #include "core/units.h"
@@ -186,8 +187,11 @@ int run_info(Context& context, const Arguments& arguments) {
 }
 
 int run_why(Context& context, const Arguments& arguments) {
-  Queue queue = context.queue(arguments.operands[0]);
   const bool one = arguments.operands.size() > 1;
+  if (!one && means_file(context, arguments.operands[0])) {
+    return run_why_file(context, arguments.operands[0]);
+  }
+  Queue queue = context.queue(arguments.operands[0]);
   const MessageId id = one ? find_message(queue, "why", arguments.operands[1]).id : MessageId();
   const std::vector<std::string> reasons = queue.why(id);
   for (const std::string& reason : reasons) {

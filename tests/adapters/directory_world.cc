@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "adapters/export_identity.h"
+
 namespace spoolmq::adapters::test {
 namespace {
 
@@ -73,24 +75,39 @@ IdentityDatabase DirectoryWorld::identities() {
   return {*dir("root")->open_dir("queues")->open_dir("q"), 0600};
 }
 
-ImportReport DirectoryWorld::import(ImportOptions options) {
+ImportSettings DirectoryWorld::at_first_look() {
+  ImportSettings settings;
+  settings.ready.stable_for = std::chrono::milliseconds{0};
+  return settings;
+}
+
+ImportReport DirectoryWorld::import(ImportSettings settings, const ImportReactions& reactions) {
   const auto source = dir("in");
-  const auto done = dir("done");
-  const auto errors = dir("errors");
-  options.done = done.get();
-  options.errors = errors.get();
+  SideDirectory done(dir("done"), std::nullopt);
+  SideDirectory errors(dir("errors"), std::nullopt);
   Queue& into = queue();
   IdentityDatabase database = identities();
   ImportIdentity identity(database);
-  return import_pass(into, *source, identity, *clock_, options);
+  SourceTree tree(*source);
+  ImportSession session({into, tree, identity, &done, &errors, *clock_, settings}, reactions);
+  for (Adapter::Turn turn; !turn.idle;) {
+    clock_->ahead_ms += std::max<std::int64_t>(0, turn.next_boot_ms - clock_->boot_ms());
+    try {
+      turn = session.turn();
+    } catch (const Error&) {
+      if (!session.report().stopped) throw;
+      break;
+    }
+  }
+  return session.report();
 }
 
-ExportReport DirectoryWorld::export_to_out(const ExportOptions& options) {
+ExportReport DirectoryWorld::export_to_out(const ExportSettings& settings,
+                                           const ExportReactions& reactions) {
   const auto target = dir("out");
   Queue& from = queue();
   IdentityDatabase database = identities();
-  ExportIdentity identity(database, identify(*target));
-  return export_pass(from, *target, identity, options);
+  return export_pass({from, *target, database, *clock_}, settings, reactions);
 }
 
 void DirectoryWorld::leave_export_unfinished(const std::string& name, const std::string& content) {

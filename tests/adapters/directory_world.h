@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "adapters/export.h"
-#include "adapters/import.h"
+#include "adapters/export_pass.h"
+#include "adapters/import_session.h"
 #include "core/clock.h"
 #include "core/file_system.h"
 #include "spoolmq/queue.h"
@@ -44,6 +44,7 @@ class DirectoryWorld {
 
   spoolmq::test::MemoryFileSystem& disk() { return *disk_; }
   LateClock& clock() { return *clock_; }
+  [[nodiscard]] std::shared_ptr<Clock> shared_clock() const { return clock_; }
   std::unique_ptr<Dir> dir(const std::string& name) { return disk_->root()->open_dir(name); }
   // Durable, contents and name.
   void put(const std::string& directory, const std::string& name, const std::string& content);
@@ -52,8 +53,13 @@ class DirectoryWorld {
   std::multiset<std::string> take(const std::string& directory);
 
   Queue& queue();  // opened on first use
-  ImportReport import(ImportOptions options = {});
-  ExportReport export_to_out(const ExportOptions& options = {});
+  // Turns until nothing is left to do; the clock goes to where a turn says the next is due. Unless
+  // the settings say otherwise, a single look is enough.
+  ImportReport import(ImportSettings settings = at_first_look(),
+                      const ImportReactions& reactions = {});
+  static ImportSettings at_first_look();
+  ExportReport export_to_out(const ExportSettings& settings = {},
+                             const ExportReactions& reactions = {});
   // As a pass leaves it that was cut off before the rename of the next message's file.
   void leave_export_unfinished(const std::string& name, const std::string& content);
   std::multiset<std::string> drain();  // every body that is delivered, acknowledged

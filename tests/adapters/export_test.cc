@@ -1,7 +1,7 @@
-#include "adapters/export.h"
-
 #include <gtest/gtest.h>
 
+#include "adapters/export_identity.h"
+#include "adapters/export_pass.h"
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
 
@@ -18,10 +18,10 @@ MessageId send(DirectoryWorld& world, const std::string& body, Headers headers =
   return world.queue().send(std::move(message));
 }
 
-ExportOptions with(IfTaken if_taken) {
-  ExportOptions options;
-  options.if_taken = if_taken;
-  return options;
+ExportSettings with(IfTaken if_taken) {
+  ExportSettings settings;
+  settings.if_taken = if_taken;
+  return settings;
 }
 
 TEST(Export, WritesAFilePerMessageAndAcknowledges) {
@@ -29,11 +29,14 @@ TEST(Export, WritesAFilePerMessageAndAcknowledges) {
   const MessageId nameless = send(world, "one");
   send(world, "two", {{"name", "two.txt"}});
   send(world, "", {{"name", "empty"}});
-  ExportOptions options;
-  options.mode = 0604;
+  ExportSettings settings;
+  settings.mode = 0604;
   std::vector<std::string> told;
-  options.on_exported = [&](const MessageId&, const std::string& name) { told.push_back(name); };
-  const ExportReport report = world.export_to_out(options);
+  const ExportReport report =
+      world.export_to_out(settings, {.on_exported = [&](const MessageId&, const std::string& name,
+                                                        std::uint64_t) { told.push_back(name); },
+                                     .on_left = {}});
+  EXPECT_EQ(report.bytes, 6U);
   EXPECT_EQ(report.exported, 3U);
   EXPECT_EQ(report.left + report.skipped, 0U);
   EXPECT_EQ(world.files("out"),
@@ -52,9 +55,9 @@ TEST(Export, HasNothingToDoWhereTheQueueIsEmpty) {
 TEST(Export, StopsAtTheLimit) {
   DirectoryWorld world;
   for (const char* body : {"a", "b", "c"}) send(world, body, {{"name", body}});
-  ExportOptions options;
-  options.limit = 2;
-  EXPECT_EQ(world.export_to_out(options).exported, 2U);
+  ExportSettings settings;
+  settings.limit = 2;
+  EXPECT_EQ(world.export_to_out(settings).exported, 2U);
   EXPECT_EQ(world.files("out"), (Files{{"a", "a"}, {"b", "b"}}));
   EXPECT_EQ(world.drain(), Bodies{"c"});
 }
@@ -65,12 +68,11 @@ TEST(Export, LeavesAMessageWhoseNameIsTaken) {
   send(world, "new", {{"name", "a"}});
   send(world, "first", {{"name", "b"}});
   send(world, "second", {{"name", "b"}});
-  ExportOptions options;
   std::vector<std::string> left;
-  options.on_left = [&](const MessageId&, const std::string& name, std::string_view) {
-    left.push_back(name);
-  };
-  const ExportReport report = world.export_to_out(options);
+  const ExportReport report =
+      world.export_to_out({}, {.on_exported = {},
+                               .on_left = [&](const MessageId&, const std::string& name,
+                                              std::string_view) { left.push_back(name); }});
   EXPECT_EQ(report.exported, 1U);
   EXPECT_EQ(report.left, 2U);
   EXPECT_EQ(left, (std::vector<std::string>{"a", "b"}));
@@ -141,9 +143,9 @@ TEST(Export, UsesTheSequenceOfTheQueue) {
   DirectoryWorld world;
   const MessageId id = send(world, "one");
   const std::int64_t sequence = world.queue().status(id)->sequence;
-  ExportOptions options;
-  options.name = NameTemplate::parse("{seq}.txt");
-  world.export_to_out(options);
+  ExportSettings settings;
+  settings.name = NameTemplate::parse("{seq}.txt");
+  world.export_to_out(settings);
   EXPECT_EQ(world.files("out").begin()->first, std::to_string(sequence) + ".txt");
 }
 

@@ -53,7 +53,7 @@ TEST(ImportCut, IsNotImportedAgainAfterItsMessageIsGone) {
 }
 
 TEST(ImportCut, KeptFilesAreImportedOnce) {
-  ImportOptions keep;
+  ImportSettings keep = DirectoryWorld::at_first_look();
   keep.after = AfterImport::kKeep;
   at_every_cut(
       world_with_files, [&](DirectoryWorld& world) { world.import(keep); },
@@ -65,7 +65,7 @@ TEST(ImportCut, KeptFilesAreImportedOnce) {
 }
 
 TEST(ImportCut, EveryFileIsMovedToDone) {
-  ImportOptions done;
+  ImportSettings done = DirectoryWorld::at_first_look();
   done.after = AfterImport::kMoveToDone;
   at_every_cut(
       world_with_files, [&](DirectoryWorld& world) { world.import(done); },

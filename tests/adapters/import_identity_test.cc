@@ -34,7 +34,7 @@ ImportClaim claim_of(const FileIdentity& file, std::uint8_t last,
 }
 
 ImportClaim claimed(ImportIdentity& identity, ImportClaim claim) {
-  identity.claim(kDirectory, {&claim, 1}, 5, {});
+  identity.take(kDirectory, {{}, {}, ImportState::kDone, {&claim, 1}}, 5);
   return claim;
 }
 
@@ -120,7 +120,7 @@ TEST(ImportIdentity, ForgetsOnlyOldRowsOfAbsentFilesOfThatDirectory) {
     FileIdentity file = kFile;
     file.inode = last;
     ImportClaim claim = claim_of(file, last);
-    world.identity.claim(directory, {&claim, 1}, at_ms, {});
+    world.identity.take(directory, {{}, {}, ImportState::kDone, {&claim, 1}}, at_ms);
   };
   add(kDirectory, 10, 100);
   add(kDirectory, 11, 100);
@@ -152,7 +152,7 @@ TEST(IdentityDatabase, SurvivesAPowerCutAnywhere) {
       try {
         Opened world(disk);
         ImportClaim claims[] = {claim_of(kFile, 1), claim_of(touched(), 2, kContent + 1)};
-        world.identity.claim(kDirectory, claims, 5, {});
+        world.identity.take(kDirectory, {{}, {}, ImportState::kDone, claims}, 5);
         ++steps;
         const MessageId ids[] = {id(1), id(2)};
         world.identity.mark(ids, ImportState::kDone);

@@ -1,4 +1,4 @@
-#include "adapters/import.h"
+#include "adapters/import_session.h"
 
 #include <gtest/gtest.h>
 
@@ -53,13 +53,13 @@ TEST(Import, SaysWhichIdEachFileGot) {
   DirectoryWorld world;
   world.put("in", "a.txt", "alpha");
   MessageId told;
-  ImportOptions options;
-  options.on_imported = [&](const MessageId& id, const std::string& name, std::uint64_t size) {
+  ImportReactions reactions;
+  reactions.on_imported = [&](const MessageId& id, const std::string& name, std::uint64_t size) {
     told = id;
     EXPECT_EQ(name, "a.txt");
     EXPECT_EQ(size, 5U);
   };
-  world.import(options);
+  world.import(DirectoryWorld::at_first_look(), reactions);
   ASSERT_TRUE(world.queue().load(told));
   EXPECT_EQ(world.queue().load(told)->body, "alpha");
 }
@@ -69,7 +69,7 @@ TEST(Import, LeavesUnfinishedAndUnselectedFiles) {
   for (const char* name : {"a.xml", "b.xml.part", ".c.xml", "d.csv", "e.xml"}) {
     world.put("in", name, name);
   }
-  ImportOptions options;
+  ImportSettings options = DirectoryWorld::at_first_look();
   options.include = {"*.xml", "*.part"};
   options.exclude = {"e*"};
   const ImportReport report = world.import(options);
@@ -79,15 +79,14 @@ TEST(Import, LeavesUnfinishedAndUnselectedFiles) {
   EXPECT_EQ(world.files("in").size(), 4U);
 }
 
-TEST(Import, LeavesYoungFilesUntilTheyAreOldEnough) {
+TEST(Import, WaitsUntilAFileHasBeenSeenUnchangedForLongEnough) {
   DirectoryWorld world;
   world.put("in", "a", "alpha");
-  ImportOptions options;
-  options.quiet_for = std::chrono::hours(1);
-  EXPECT_EQ(world.import(options).left_unsettled, 1U);
-  EXPECT_EQ(world.files("in").size(), 1U);
-  world.clock().ahead_ms += 3'600'000;
+  ImportSettings options;
+  options.ready.stable_for = std::chrono::seconds(3600);
+  const std::int64_t before = world.clock().boot_ms();
   EXPECT_EQ(world.import(options).imported, 1U);
+  EXPECT_GE(world.clock().boot_ms() - before, 3'600'000);
   EXPECT_EQ(world.drain(), Bodies{"alpha"});
 }
 
@@ -101,7 +100,7 @@ TEST(Import, IgnoresDirectories) {
 TEST(Import, KeepsFilesAndImportsEachOnce) {
   DirectoryWorld world;
   world.put("in", "a", "alpha");
-  ImportOptions options;
+  ImportSettings options = DirectoryWorld::at_first_look();
   options.after = AfterImport::kKeep;
   EXPECT_EQ(world.import(options).imported, 1U);
   world.restart(Cut::kPowerNamesLost);
@@ -117,7 +116,7 @@ TEST(Import, KeepsFilesAndImportsEachOnce) {
 TEST(Import, TakesAKeptFileAwayWithoutImportingItAgain) {
   DirectoryWorld world;
   world.put("in", "a", "alpha");
-  ImportOptions options;
+  ImportSettings options = DirectoryWorld::at_first_look();
   options.after = AfterImport::kKeep;
   world.import(options);
   options.after = AfterImport::kMoveToDone;
@@ -130,7 +129,7 @@ TEST(Import, TakesAKeptFileAwayWithoutImportingItAgain) {
 TEST(Import, ImportsANewVersionOfAKeptFile) {
   DirectoryWorld world;
   world.put("in", "a", "alpha");
-  ImportOptions options;
+  ImportSettings options = DirectoryWorld::at_first_look();
   options.after = AfterImport::kKeep;
   world.import(options);
   world.dir("in")->open("a", Access::kReadWrite)->write_at(as_bytes("ALPHA"), 0);
@@ -142,7 +141,7 @@ TEST(Import, MovesFilesToDone) {
   DirectoryWorld world;
   world.put("done", "a.txt", "earlier");
   world.put("in", "a.txt", "alpha");
-  ImportOptions options;
+  ImportSettings options = DirectoryWorld::at_first_look();
   options.after = AfterImport::kMoveToDone;
   EXPECT_EQ(world.import(options).imported, 1U);
   EXPECT_TRUE(world.files("in").empty());
@@ -158,18 +157,18 @@ TEST(Import, SetsAsideWhatTheQueueRefuses) {
   world.put("in", "good.xml", "<a/>");
   world.put("in", "large.xml", "<b/>");
   std::vector<std::string> refused;
-  ImportOptions options;
-  options.on_refused = [&](const std::string& name, const Error& why) {
+  ImportReactions reactions;
+  reactions.on_refused = [&](const std::string& name, const Error& why) {
     refused.push_back(name);
     EXPECT_EQ(why.code(), ErrorCode::kBadData);
   };
-  const ImportReport report = world.import(options);
+  const ImportReport report = world.import(DirectoryWorld::at_first_look(), reactions);
   EXPECT_EQ(report.imported, 2U);
   EXPECT_EQ(report.refused, 1U);
   EXPECT_EQ(refused, std::vector<std::string>{"bad.xml"});
   EXPECT_TRUE(world.files("in").empty());
   EXPECT_EQ(world.files("errors").at("bad.xml"), "<a>");
-  EXPECT_FALSE(world.files("errors").at("bad.xml.error.txt").empty());
+  EXPECT_FALSE(world.files("errors").at("bad.xml.reason").empty());
   EXPECT_EQ(world.drain(), (Bodies{"<a/>", "<b/>"}));
 }
 
@@ -205,15 +204,18 @@ TEST(Import, SendsALargeFileByReference) {
   EXPECT_EQ(world.drain(), (Bodies{large, "s"}));
 }
 
-TEST(Import, ImportsTheTwoNamesOfOneFile) {
+TEST(Import, LeavesAFileWithTwoNamesUnlessTheDirectoryIsTrusted) {
   DirectoryWorld world;
   world.put("in", "a", "alpha");
   ASSERT_TRUE(world.dir("in")->link_from(*world.dir("in"), "a", "b"));
   const ImportReport first = world.import();
-  EXPECT_EQ(first.imported, 1U);
-  EXPECT_EQ(first.left(), 1U);
-  world.clock().ahead_ms += 60'000;
-  EXPECT_EQ(world.import().imported, 1U);
+  EXPECT_EQ(first.imported, 0U);
+  EXPECT_EQ(first.left(), 2U);
+  ImportSettings trusted = DirectoryWorld::at_first_look();
+  trusted.trusted = true;
+  std::size_t imported = 0;
+  for (int i = 0; i < 3; ++i) imported += world.import(trusted).imported;
+  EXPECT_EQ(imported, 2U);
   EXPECT_EQ(world.drain(), (Bodies{"alpha", "alpha"}));
 }
 

@@ -19,6 +19,8 @@ class SourceRemovalTest : public testing::Test {
     identity_.emplace(*database_);
     in_ = disk_.root()->open_dir("in");
     done_ = disk_.root()->open_dir("done");
+    tree_.emplace(*in_);
+    side_.emplace(disk_.root()->open_dir("done"), std::nullopt);
   }
 
   void put(Dir& dir, const std::string& name, const std::string& content) {
@@ -33,7 +35,9 @@ class SourceRemovalTest : public testing::Test {
     claim.name = name;
     claim.content = 1;
     claim.id = kId;
-    identity_->claim(identify(*in_), {&claim, 1}, 0, {});
+    ImportIdentity::Step step;
+    step.claims = {&claim, 1};
+    identity_->take(identify(*in_), step, 0);
     identity_->mark({&kId, 1}, ImportState::kDone);
     return claim.file;
   }
@@ -47,11 +51,15 @@ class SourceRemovalTest : public testing::Test {
   std::optional<ImportIdentity> identity_;
   std::unique_ptr<Dir> in_;
   std::unique_ptr<Dir> done_;
+  std::optional<SourceTree> tree_;
+  std::optional<SideDirectory> side_;
+  SystemClock clock_;
+  watcher::ReadinessOptions ready_;
 };
 
 TEST_F(SourceRemovalTest, UnlinksTheImportedFile) {
   const FileIdentity file = put_done("f", "old");
-  SourceRemoval removal(*in_, nullptr, *identity_);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
   EXPECT_EQ(removal.depart(kId, file, "f"), Departure::kGone);
   EXPECT_TRUE(disk_.names("in").empty());
 }
@@ -60,7 +68,7 @@ TEST_F(SourceRemovalTest, MovesItBesideOthersOfItsName) {
   put(*done_, "f.csv", "earlier");
   put(*done_, "f.1.csv", "earlier too");
   const FileIdentity file = put_done("f.csv", "new");
-  SourceRemoval removal(*in_, done_.get(), *identity_);
+  SourceRemoval removal(*tree_, &*side_, *identity_, clock_, ready_);
   EXPECT_EQ(removal.depart(kId, file, "f.csv"), Departure::kGone);
   EXPECT_TRUE(disk_.names("in").empty());
   EXPECT_EQ(content(*done_, "f.csv"), "earlier");
@@ -71,7 +79,7 @@ TEST_F(SourceRemovalTest, LeavesAFileThatTookTheName) {
   const FileIdentity file = put_done("f", "old");
   in_->unlink("f");
   put(*in_, "f", "new");
-  SourceRemoval removal(*in_, nullptr, *identity_);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
   EXPECT_EQ(removal.depart(kId, file, "f"), Departure::kNotOurs);
   EXPECT_EQ(content(*in_, "f"), "new");
 }
@@ -80,8 +88,8 @@ TEST_F(SourceRemovalTest, GivesBackANewFileThatItCaughtInstead) {
   put_done("f", "old");
   in_->unlink("f");
   put(*in_, departing_name(kId), "new, longer");
-  SourceRemoval removal(*in_, nullptr, *identity_);
-  EXPECT_EQ(removal.resume(*identity_->find(kId)), Departure::kNotOurs);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
+  EXPECT_EQ(removal.resume(*identity_->find(kId), ""), Departure::kNotOurs);
   EXPECT_EQ(disk_.names("in"), std::vector<std::string>{"f"});
   EXPECT_EQ(content(*in_, "f"), "new, longer");
 }
@@ -91,8 +99,8 @@ TEST_F(SourceRemovalTest, GivesItBackUnderANumberWhereItsNameIsTakenAgain) {
   in_->unlink("f.csv");
   put(*in_, departing_name(kId), "newer");
   put(*in_, "f.csv", "newest");
-  SourceRemoval removal(*in_, nullptr, *identity_);
-  EXPECT_EQ(removal.resume(*identity_->find(kId)), Departure::kNotOurs);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
+  EXPECT_EQ(removal.resume(*identity_->find(kId), ""), Departure::kNotOurs);
   EXPECT_EQ(content(*in_, "f.csv"), "newest");
   EXPECT_EQ(content(*in_, "f.1.csv"), "newer");
 }
@@ -100,8 +108,8 @@ TEST_F(SourceRemovalTest, GivesItBackUnderANumberWhereItsNameIsTakenAgain) {
 TEST_F(SourceRemovalTest, GoesOnWhereAPassWasCutShort) {
   put_done("f", "old");
   ASSERT_TRUE(in_->rename_new("f", *in_, departing_name(kId)));
-  SourceRemoval removal(*in_, done_.get(), *identity_);
-  EXPECT_EQ(removal.resume(*identity_->find(kId)), Departure::kGone);
+  SourceRemoval removal(*tree_, &*side_, *identity_, clock_, ready_);
+  EXPECT_EQ(removal.resume(*identity_->find(kId), ""), Departure::kGone);
   EXPECT_TRUE(disk_.names("in").empty());
   EXPECT_EQ(content(*done_, "f"), "old");
 }
@@ -109,7 +117,7 @@ TEST_F(SourceRemovalTest, GoesOnWhereAPassWasCutShort) {
 TEST_F(SourceRemovalTest, KeepsKnowingAFileThatWasTouched) {
   FileIdentity file = put_done("f", "old");
   --file.ctime_ns;  // as if it had been touched since
-  SourceRemoval removal(*in_, nullptr, *identity_);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
   EXPECT_EQ(removal.depart(kId, file, "f"), Departure::kStays);
   EXPECT_EQ(content(*in_, "f"), "old");
   EXPECT_EQ(identity_->find(kId)->state, ImportState::kKept);
@@ -118,7 +126,7 @@ TEST_F(SourceRemovalTest, KeepsKnowingAFileThatWasTouched) {
 TEST_F(SourceRemovalTest, SaysNothingOfAFileThatIsGone) {
   const FileIdentity file = put_done("f", "old");
   in_->unlink("f");
-  SourceRemoval removal(*in_, nullptr, *identity_);
+  SourceRemoval removal(*tree_, nullptr, *identity_, clock_, ready_);
   EXPECT_EQ(removal.depart(kId, file, "f"), Departure::kNotOurs);
 }
 

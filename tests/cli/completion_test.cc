@@ -18,12 +18,17 @@ constexpr std::array kListOptions = {OptionSpec{"--state", "S", "", Times::kMany
 constexpr std::array kMoveOptions = {OptionSpec{"--to", "Q2", ""},
                                      OptionSpec{"--format", "binary|xml", ""}};
 
+constexpr std::array kImportOptions = {OptionSpec{"--split", "lines|xml:PATH|csv", ""},
+                                       OptionSpec{"--header", "NAME=TEMPLATE", ""}};
+
 int never_run(Context&, const Arguments&) { return kDone; }
 
 constexpr std::array kCommands = {
     Command{"look", "list", "Q", 1, 1, false, "", "", kListOptions, never_run},
     Command{"fix", "move", "Q SEL", 1, 9, false, "", "", kMoveOptions, never_run},
     Command{"queues", "queues", "", 0, 0, false, "", "", {}, never_run},
+    Command{"directories", "import", "Q DIR", 2, 2, false, "", "", kImportOptions, never_run},
+    Command{"look", "why", "Q|FILE [ID]", 1, 2, false, "", "", {}, never_run},
     Command{"health", "completion", "bash", 1, 1, false, "", "", {}, never_run},
 };
 
@@ -56,7 +61,7 @@ std::string offered(const std::string& words) {
 }
 
 TEST(BashCompletion, OffersCommandsFirst) {
-  EXPECT_EQ(offered("spoolmq ''"), "list move queues completion");
+  EXPECT_EQ(offered("spoolmq ''"), "list move queues import why completion");
   EXPECT_EQ(offered("spoolmq m"), "move");
   EXPECT_EQ(offered("spoolmq --json q"), "queues");
 }
@@ -95,6 +100,16 @@ TEST(BashCompletion, OffersALLBehindTheQueue) {
   EXPECT_EQ(offered("spoolmq move orders ''"), "ALL");
   EXPECT_EQ(offered("spoolmq move orders 3f9ac1 A"), "ALL");
   EXPECT_EQ(offered("spoolmq completion ''"), "bash");
+}
+
+TEST(BashCompletion, OffersTheWordsAmongWhatAValueMayBe) {
+  EXPECT_EQ(offered("spoolmq import q /in --split ''"), "lines csv");
+  EXPECT_EQ(offered("spoolmq import q /in --header ''"), "");
+}
+
+TEST(BashCompletion, OffersQueuesAndFilesWhereBothMayStand) {
+  EXPECT_EQ(offered("spoolmq why or"), "orders");
+  EXPECT_NE(offered("spoolmq why /etc/pass").find("/etc/passwd"), std::string::npos);
 }
 
 TEST(BashCompletion, SurvivesAnUnknownCommand) { EXPECT_EQ(offered("spoolmq nonsense ''"), ""); }

@@ -222,6 +222,10 @@ TEST(Glob, MatchesTheWholeText) {
   }
 }
 
+TEST(AsciiLower, LeavesOtherBytesAsTheyAre) {
+  EXPECT_EQ(ascii_lower("AZ[@az09\xC3\x89"), "az[@az09\xC3\x89");
+}
+
 TEST(Glob, IsNotExponential) {
   std::string pattern;
   for (int i = 0; i < 200; ++i) pattern += "a*";

@@ -10,8 +10,16 @@ expect 1 import q "$in"
 expect 66 import q "$work/nowhere"
 expect 66 import nowhere "$in"
 echo young >"$in/young"
+expect 0 import q "$in"
+one_id "$out"
+[[ ! -e $in/young ]] || fail "a young file was not waited for"
+echo growing >"$in/growing"
+while sleep 0.2; do echo more >>"$in/growing"; done &
+grower=$!
 expect 2 import q "$in"
-holds '1 file left: too young' "$err" "young files are counted"
+kill "$grower" && wait "$grower" 2>/dev/null
+same '' "$out" "a growing file was taken"
+holds '1 file left: too young' "$err" "files that change are counted"
 echo unfinished >"$in/.hidden"
 echo unfinished >"$in/upload.tmp"
 echo unfinished >"$in/document.part"

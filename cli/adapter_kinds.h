@@ -1,0 +1,37 @@
+#pragma once
+// The table of adapter types. Whatever reads spoolmq.toml, makes options of the command line or
+// starts an adapter goes by it; nothing else knows what types there are.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "adapters/adapter.h"
+#include "adapters/adapter_keys.h"
+#include "adapters/export_settings.h"
+#include "adapters/import_settings.h"
+
+namespace spoolmq::cli {
+
+using AdapterSettings = std::variant<adapters::ImportSettings, adapters::ExportSettings>;
+
+struct AdapterKind {
+  std::string_view type;  // also the command that makes one pass of it
+  std::span<const adapters::AdapterKey> (*keys)();
+  // Throws Error(kUsage), its subject being the `where` of the value that is refused.
+  AdapterSettings (*parse)(std::string queue, std::string directory,
+                           std::span<const adapters::KeyValue> given);
+  // Opens the queue. Throws Error.
+  std::unique_ptr<adapters::Adapter> (*make)(const AdapterSettings& settings,
+                                             adapters::AdapterPlace place);
+};
+
+std::span<const AdapterKind> adapter_kinds();
+const AdapterKind* find_adapter_kind(std::string_view type);  // null: there is none
+
+const std::string& queue_of(const AdapterSettings& settings);
+const std::string& directory_of(const AdapterSettings& settings);
+
+}  // namespace spoolmq::cli
