@@ -115,7 +115,7 @@ constexpr auto kTable = std::to_array<ExportKey>({
       "of {id} {seq} {name} {stem} {ext} {date:%Y%m%d} {header:NAME} (default {name})"},
      read_name},
     {{kFileName, "TEMPLATE", "the same; in spoolmq.toml name is the adapter's"}, read_name},
-    {{"exists", "HOW", "if the name is taken: fail suffix replace skip skip-if-equal"},
+    {{"exists", "fail|suffix|replace|skip|skip-if-equal", "what to do if the name is taken"},
      read_exists},
     {{"mode", "OCTAL", "permission bits of the files (default 0644 less the umask)"}, read_mode},
     {{"group", "G", "group of the files, a name or a number"}, read_group},

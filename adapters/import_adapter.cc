@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -21,9 +22,10 @@ constexpr std::int64_t kDeadLettersEveryMs = 5'000;
 constexpr std::chrono::seconds kExplainWithin{2};
 
 std::optional<SideDirectory> open_side(Dir& source, const std::string& path,
-                                       std::string_view option) {
+                                       std::string_view option,
+                                       SideDirectory::IfMissing if_missing) {
   if (path.empty()) return std::nullopt;
-  return SideDirectory::open(source, path, option);
+  return SideDirectory::open(source, path, option, if_missing);
 }
 
 // Found out before anything is taken: a file that cannot leave would only be in two places.
@@ -38,11 +40,12 @@ void require_writable(Dir& source, const ImportSettings& settings) {
 
 // In the order of opening: each part uses those before it.
 struct ImportAdapter::Opened {
-  Opened(const ImportSettings& settings, const AdapterPlace& place)
+  Opened(const ImportSettings& settings, const AdapterPlace& place,
+         SideDirectory::IfMissing if_missing)
       : source(open_posix_dir(settings.directory)),
         identity_of_source(identify(*source)),
-        done(open_side(*source, settings.done, "done")),
-        errors(open_side(*source, settings.errors, "errors")),
+        done(open_side(*source, settings.done, "done", if_missing)),
+        errors(open_side(*source, settings.errors, "errors", if_missing)),
         queue(place.root->open_queue(settings.queue, named(place))),
         queue_directory(open_posix_dir(queue.path())),
         database(*queue_directory, queue.settings().mode),
@@ -146,7 +149,8 @@ void ImportAdapter::take_hints() {
 }
 
 void ImportAdapter::open() {
-  if (!opened_) opened_ = std::make_unique<Opened>(settings_, place_);
+  if (opened_) return;
+  opened_ = std::make_unique<Opened>(settings_, place_, SideDirectory::IfMissing::kMake);
 }
 
 Adapter::Turn ImportAdapter::turn() {
@@ -187,18 +191,30 @@ void ImportAdapter::count() {
   place_.counters->waiting = report_.left();
 }
 
+// The path of a file below the imported directory, as it was configured or as it resolves.
+std::optional<std::string> ImportAdapter::relative_to_source(const std::string& path) const {
+  std::error_code none;
+  const std::string resolved = std::filesystem::weakly_canonical(settings_.directory, none);
+  for (const std::string& directory : {settings_.directory, resolved}) {
+    if (directory.empty() || !path.starts_with(directory + "/")) continue;
+    std::string relative = path.substr(directory.size() + 1);
+    const auto levels = static_cast<std::size_t>(std::count(relative.begin(), relative.end(), '/'));
+    if (!relative.empty() && levels <= settings_.depth) return relative;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::vector<FileReason>> ImportAdapter::explain(const std::string& absolute_path) {
-  const std::string prefix = settings_.directory + "/";
-  if (!absolute_path.starts_with(prefix)) return std::nullopt;
-  const std::string relative = absolute_path.substr(prefix.size());
-  const auto levels = static_cast<std::size_t>(std::count(relative.begin(), relative.end(), '/'));
-  if (relative.empty() || levels > settings_.depth) return std::nullopt;
+  const std::optional<std::string> relative = relative_to_source(absolute_path);
+  if (!relative) return std::nullopt;
   std::unique_lock guard(turn_, std::defer_lock);
   if (!guard.try_lock_for(kExplainWithin)) {
     return std::vector{FileReason{"busy", "the import is at work on other files", {}, {}}};
   }
-  open();
-  return opened_->session.explain(relative);
+  if (opened_) return opened_->session.explain(*relative);
+  // Nobody has given it a turn: whoever only asks makes no directories.
+  Opened only_to_look(settings_, place_, SideDirectory::IfMissing::kNone);
+  return only_to_look.session.explain(*relative);
 }
 
 }  // namespace spoolmq::adapters

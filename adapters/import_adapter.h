@@ -37,6 +37,7 @@ class ImportAdapter final : public Adapter {
 
  private:
   struct Opened;
+  [[nodiscard]] std::optional<std::string> relative_to_source(const std::string& path) const;
   void open();
   void take_hints();
   void count();

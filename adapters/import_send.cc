@@ -1,5 +1,7 @@
 #include "adapters/import_send.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <charconv>
 #include <utility>
@@ -80,14 +82,16 @@ SendOutcome stream(Queue& queue, const ImportEntry& entry) {
 SendOutcome send_large(Queue& queue, ImportEntry& entry, const ImportSettings& settings) {
   File& file = *entry.large;
   const watcher::ReadLease lease(file);
-  if (lease.writers() == watcher::Writers::kSome ||
-      identity_of(file.status()) != entry.claim.file) {
+  const FileStatus status = file.status();
+  if (lease.writers() == watcher::Writers::kSome || identity_of(status) != entry.claim.file) {
     return SendOutcome::kChanged;
   }
   const bool is_left_alone = lease.writers() == watcher::Writers::kNone || settings.trusted;
   if (file.descriptor() < 0 || !is_left_alone) return stream(queue, entry);
   BodyFile how = settings.trusted ? BodyFile::kTakeTrusted : BodyFile::kTake;
-  if (settings.after != AfterImport::kRemove) how = BodyFile::kCopy;
+  // A stranger may hold on to a file of theirs in more ways than a lease can see.
+  const bool is_foreign = status.uid != ::geteuid() && !settings.trusted;
+  if (settings.after != AfterImport::kRemove || is_foreign) how = BodyFile::kCopy;
   queue.send_file(with_id(entry), file.descriptor(), how, durably());
   if (lease.writers() == watcher::Writers::kNone && !lease.is_undisturbed()) {
     log::warn("a program opened a file for writing while it was taken into the queue",

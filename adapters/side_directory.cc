@@ -36,7 +36,8 @@ std::unique_ptr<Dir> enter(Dir& parent, const std::string& name) {
 SideDirectory::SideDirectory(std::unique_ptr<Dir> base, std::optional<PathTemplate> inner)
     : base_(std::move(base)), inner_(std::move(inner)) {}
 
-SideDirectory SideDirectory::open(Dir& source, const std::string& path, std::string_view option) {
+std::optional<SideDirectory> SideDirectory::open(Dir& source, const std::string& path,
+                                                 std::string_view option, IfMissing if_missing) {
   const auto refuse = [&](ErrorCode code, std::string_view why) {
     return Error(code, "open", std::string(option) + " " + path, why);
   };
@@ -47,6 +48,9 @@ SideDirectory SideDirectory::open(Dir& source, const std::string& path, std::str
   }
   std::unique_ptr<Dir> base;
   std::string inner;
+  const auto enter_base = [&](Dir& parent, const std::string& name) {
+    return if_missing == IfMissing::kMake ? enter(parent, name) : parent.open_dir(name);
+  };
   if (absolute) {
     std::string plain;  // all but the last plain part must be there
     std::size_t at = 0;
@@ -54,16 +58,17 @@ SideDirectory SideDirectory::open(Dir& source, const std::string& path, std::str
       if (at + 1 < parts.size() && parts[at + 1].find('{') == std::string::npos) {
         plain += "/" + parts[at];
       } else {
-        base = enter(*open_posix_dir(plain.empty() ? "/" : plain), parts[at]);
+        base = enter_base(*open_posix_dir(plain.empty() ? "/" : plain), parts[at]);
       }
     }
     parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(at));
   } else {
-    base = enter(source, parts.front());
+    base = enter_base(source, parts.front());
     parts.erase(parts.begin());
   }
   for (const std::string& part : parts) inner += (inner.empty() ? "" : "/") + part;
 
+  if (!base) return std::nullopt;
   const FileStatus there = base->status();
   const FileStatus here = source.status();
   if (there.device != here.device) {
@@ -74,7 +79,7 @@ SideDirectory SideDirectory::open(Dir& source, const std::string& path, std::str
   }
   std::optional<PathTemplate> rest;
   if (!inner.empty()) rest = PathTemplate::parse(inner);
-  return {std::move(base), std::move(rest)};
+  return SideDirectory(std::move(base), std::move(rest));
 }
 
 Dir& SideDirectory::at(std::string_view relative_path, std::int64_t wall_ms) {

@@ -20,9 +20,11 @@ class SideDirectory {
  public:
   // `base` is there; below it, `inner` says where (empty: base itself).
   SideDirectory(std::unique_ptr<Dir> base, std::optional<PathTemplate> inner);
+  enum class IfMissing : std::uint8_t { kMake, kNone };
   // `path`: absolute, or relative to `source`. Error(kUsage) where its first part is a template,
-  // it is `source` itself, or on another file system.
-  static SideDirectory open(Dir& source, const std::string& path, std::string_view option);
+  // it is `source` itself, or on another file system. nullopt: it is missing and not to be made.
+  static std::optional<SideDirectory> open(Dir& source, const std::string& path,
+                                           std::string_view option, IfMissing if_missing);
 
   [[nodiscard]] Dir& base() { return *base_; }
   // For a file of that relative path, now. Good until the next call.

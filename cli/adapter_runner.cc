@@ -13,6 +13,7 @@ namespace spoolmq::cli {
 namespace {
 
 constexpr std::int64_t kFirstBackoffMs = 1'000;
+constexpr std::int64_t kLongestMissingMs = 5'000;  // looking for it costs next to nothing
 constexpr std::int64_t kLongestBackoffMs = 60'000;
 constexpr std::uint64_t kJitterPercent = 20;
 constexpr std::int64_t kLongestWaitMs = 3'600'000;
@@ -66,8 +67,7 @@ std::int64_t AdapterRunner::step() {
   } catch (const Error& error) {
     // What was full or locked is met again by the same adapter; what was missing or broken may
     // come back as another directory or queue, which only a new one opens.
-    failed(may_pass(error.code()) ? Failure::kMayPass : Failure::kFinal,
-           error.code() == ErrorCode::kTryAgain, error.what());
+    failed(failure_of(error.code()), error.code() == ErrorCode::kTryAgain, error.what());
   } catch (const std::bad_alloc&) {
     failed(Failure::kMayPass, false, "run: memory: exhausted");
   } catch (const std::exception& error) {
@@ -75,6 +75,11 @@ std::int64_t AdapterRunner::step() {
   }
   const std::lock_guard lock(mutex_);
   return is_asked() ? 0 : due_boot_ms_;
+}
+
+AdapterRunner::Failure AdapterRunner::failure_of(ErrorCode code) {
+  if (code == ErrorCode::kNotFound) return Failure::kMissing;
+  return may_pass(code) ? Failure::kMayPass : Failure::kFinal;
 }
 
 AdapterRunner::Next AdapterRunner::choose(std::unique_lock<std::mutex>& lock) {
@@ -181,7 +186,8 @@ void AdapterRunner::failed(Failure kind, bool keep, const std::string& why) {
     enter(AdapterState::kStopped, why);
     log::error("adapter stopped", {{"adapter", config_->name}, {"why", why}});
   } else {
-    const std::int64_t wait_ms = jittered_backoff();
+    const std::int64_t wait_ms =
+        jittered_backoff(kind == Failure::kMissing ? kLongestMissingMs : kLongestBackoffMs);
     due_boot_ms_ = surroundings_.clock->boot_ms() + wait_ms;
     if (!std::exchange(outage_, true)) {
       log::warn("adapter paused, it will be tried again",
@@ -197,8 +203,8 @@ void AdapterRunner::failed(Failure kind, bool keep, const std::string& why) {
   if (!keep) drop(lock);
 }
 
-std::int64_t AdapterRunner::jittered_backoff() {
-  backoff_ms_ = std::clamp(backoff_ms_ * 2, kFirstBackoffMs, kLongestBackoffMs);
+std::int64_t AdapterRunner::jittered_backoff(std::int64_t longest_ms) {
+  backoff_ms_ = std::clamp(backoff_ms_ * 2, kFirstBackoffMs, longest_ms);
   const auto percent =
       static_cast<std::int64_t>(100 - kJitterPercent + random_bits() % (2 * kJitterPercent + 1));
   return backoff_ms_ * percent / 100;
@@ -226,124 +232,6 @@ void AdapterRunner::run() {
     });
   }
   if (surroundings_.ended) surroundings_.ended();
-}
-
-// ---- Any thread
-
-void AdapterRunner::request(const std::function<void()>& change) {
-  bool interrupt = false;
-  {
-    const std::lock_guard lock(mutex_);
-    change();
-    ++asked_;
-    interrupt = ending_ || held_ || remake_;
-    changed_.notify_all();
-  }
-  const std::lock_guard calls(calls_mutex_);
-  if (interrupt && adapter_) adapter_->interrupt();
-}
-
-void AdapterRunner::pause() {
-  request([this] { held_ = true; });
-}
-
-void AdapterRunner::resume() {
-  request([this] {
-    retry_ = true;
-    if (std::exchange(held_, false) || state_ == AdapterState::kStopped) remake_ = true;
-  });
-}
-
-void AdapterRunner::restart() {
-  request([this] {
-    held_ = false;
-    remake_ = true;
-  });
-}
-
-bool AdapterRunner::change(AdapterConfig config) {
-  bool taken = false;
-  request([&] {
-    if (ended_) return;
-    config_ = std::make_shared<AdapterConfig>(std::move(config));
-    ending_ = false;
-    remake_ = true;
-    taken = true;
-  });
-  return taken;
-}
-
-void AdapterRunner::end() {
-  request([this] { ending_ = true; });
-}
-
-void AdapterRunner::wake() {
-  const std::lock_guard lock(mutex_);
-  woken_ = true;
-  changed_.notify_all();
-}
-
-void AdapterRunner::hint(std::uint64_t session, std::size_t watch, const watcher::Hint& hint) {
-  const std::lock_guard calls(calls_mutex_);
-  if (adapter_ && session == session_) adapter_->hint(watch, hint);
-}
-
-std::optional<std::vector<adapters::FileReason>> AdapterRunner::explain(
-    const std::string& absolute_path) {
-  std::shared_ptr<adapters::Adapter> adapter;  // it may take its time: no lock is held meanwhile
-  {
-    const std::lock_guard calls(calls_mutex_);
-    adapter = adapter_;
-  }
-  if (!adapter) return std::nullopt;
-  return adapter->explain(absolute_path);
-}
-
-AdapterStatus AdapterRunner::status() const {
-  AdapterStatus status;
-  {
-    const std::lock_guard lock(mutex_);
-    status.name = config_->name;
-    status.type = config_->type;
-    std::visit(
-        [&](const auto& settings) {
-          status.queue = settings.queue;
-          status.directory = settings.directory;
-        },
-        config_->settings);
-    status.state = state_;
-    status.until_wall_ms = until_wall_ms_;
-    status.why = why_;
-    status.since_wall_ms = since_wall_ms_;
-    status.last_error = last_error_;
-    status.last_error_wall_ms = last_error_wall_ms_;
-  }
-  status.moved = counters_.moved.load(std::memory_order_relaxed);
-  status.bytes = counters_.bytes.load(std::memory_order_relaxed);
-  status.refused = counters_.refused.load(std::memory_order_relaxed);
-  status.waiting = counters_.waiting.load(std::memory_order_relaxed);
-  status.last_success_wall_ms = counters_.last_success_wall_ms.load(std::memory_order_relaxed);
-  return status;
-}
-
-std::string AdapterRunner::fingerprint() const {
-  const std::lock_guard lock(mutex_);
-  return config_->fingerprint;
-}
-
-bool AdapterRunner::is_ending() const {
-  const std::lock_guard lock(mutex_);
-  return ending_;
-}
-
-bool AdapterRunner::has_ended() const {
-  const std::lock_guard lock(mutex_);
-  return ended_;
-}
-
-bool AdapterRunner::is_quiet() const {
-  const std::lock_guard lock(mutex_);
-  return !is_asked();
 }
 
 }  // namespace spoolmq::cli

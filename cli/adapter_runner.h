@@ -1,7 +1,8 @@
 #pragma once
 // One adapter of the service: makes it, gives it its turns, answers what a turn throws, and obeys
 // the operator. A failure that may pass (adapter.h) pauses it: tried again after 1 s, doubling to
-// 60 s, ±20 %; any other stops it. It is logged once when it begins and once when it works again.
+// 60 s (5 s where a directory or queue is missing), ±20 %; any other stops it. It is logged once
+// when it begins and once when it works again.
 //
 //   running ──failure that may pass──▶ paused, until…  ──a turn succeeds──▶ running
 //   running ──any other failure──────▶ stopped, why    ──resume, restart──▶ running
@@ -71,12 +72,12 @@ class AdapterRunner : public std::enable_shared_from_this<AdapterRunner> {
 
   AdapterRunner(AdapterConfig config, Surroundings surroundings);
 
-  // ---- the adapter's thread
+  // ---- the adapter's thread (adapter_runner.cc)
   // Does what is due; returns when to call again (boot milliseconds) if nothing wakes it.
   std::int64_t step();
   void run();  // steps until end() was asked for and done
 
-  // ---- any thread
+  // ---- any thread (adapter_requests.cc)
   void pause();    // a running turn comes to its end first: is_quiet() tells
   void resume();   // also tries at once what is paused by a failure, and starts what is stopped
   void restart();  // made anew, whatever its state
@@ -101,10 +102,11 @@ class AdapterRunner : public std::enable_shared_from_this<AdapterRunner> {
   void request(const std::function<void()>& change);
   [[nodiscard]] bool is_asked() const { return asked_ != obeyed_; }
   void succeeded(const adapters::Adapter::Turn& turn);
-  enum class Failure : std::uint8_t { kMayPass, kFinal };
+  enum class Failure : std::uint8_t { kMayPass, kMissing, kFinal };
+  static Failure failure_of(ErrorCode code);
   void failed(Failure kind, bool keep, const std::string& why);
   void enter(AdapterState state, std::string why);
-  std::int64_t jittered_backoff();
+  std::int64_t jittered_backoff(std::int64_t longest_ms);
 
   const Surroundings surroundings_;
   adapters::AdapterCounters counters_;

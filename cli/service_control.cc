@@ -50,9 +50,8 @@ json explain_all(const std::vector<std::shared_ptr<AdapterRunner>>& runners,
                        {"id", reason.id ? json(reason.id->text()) : json()}});
     }
     const AdapterStatus status = runner->status();
-    answers.push_back({{"adapter", status.name},
-                       {"queue", status.queue},
-                       {"reasons", std::move(shown)}});
+    answers.push_back(
+        {{"adapter", status.name}, {"queue", status.queue}, {"reasons", std::move(shown)}});
   }
   return {{"answers", std::move(answers)}};
 }
@@ -146,7 +145,7 @@ asio::awaitable<json> ServiceControl::why(std::string path) {
     co_return explain_all(runners, of);
   };
   json answers = co_await asio::co_spawn(slow_, explained(supervisor_.all(), std::move(path)),
-                                       asio::use_awaitable);
+                                         asio::use_awaitable);
   co_return answers;
 }
 

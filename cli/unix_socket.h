@@ -14,7 +14,8 @@ namespace spoolmq::cli {
 // the name.
 int listen_at(const std::string& path, std::uint32_t mode);
 
-// nullopt: nobody listens there. Waits for its turn, at most 10 s. Error(kPermission) where we may not know.
+// nullopt: nobody listens there. Waits for its turn, at most 10 s. Error(kPermission) where we may
+// not know.
 std::optional<int> connect_to(const std::string& path);
 
 }  // namespace spoolmq::cli

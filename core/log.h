@@ -1,8 +1,8 @@
 #pragma once
 // The one way to log: an event, then fields, one line on stderr through spdlog. Logged where an
 // error is caught, never logged and rethrown; never body bytes. Thread-safe.
-// Where stderr is the journal (systemd.exec(5), $JOURNAL_STREAM), a line starts with its priority as
-// sd-daemon(3) writes it ("<4>"), and without our name, which the journal knows.
+// Where stderr is the journal (systemd.exec(5), $JOURNAL_STREAM), a line starts with its priority
+// as sd-daemon(3) writes it ("<4>"), and without our name, which the journal knows.
 //
 //   log::warn("reaped a dead sender", {{"queue", name}, {"slot", slot}});
 

@@ -12,6 +12,7 @@
 
 #include "spoolmq/queue.h"
 #include "tests/bench/bench_place.h"
+#include "tests/bench/import_workload.h"
 #include "tests/bench/machine_limits.h"
 #include "tests/bench/side_by_side.h"
 
@@ -161,6 +162,9 @@ const std::vector<Workload>& workloads() {
       {"xml-send-batch256", "256 new synced files + directory sync",
        [](const C& c) { return send_batches(c, Format::kXml, kBatch); },
        [](const C& c) { return new_files_per_second(c.directory, kBatch, c.seconds); }},
+      {"import", "256 files read, appended, unlinked, 2 syncs",
+       [](const C& c) { return imports_per_second(c.directory); },
+       [](const C& c) { return import_floor_per_second(c.directory); }},
   };
   return all;
 }
