@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -17,6 +18,13 @@ std::vector<NamedStats> two_queues() {
   queues[0].stats.states[static_cast<std::size_t>(State::kDead)] = {.messages = 1, .bytes = 7};
   queues[0].stats.oldest_ready_sent_ms = 10'000;
   queues[0].receive_paused = true;
+  queues[0].stats.totals = {.sent = 9,
+                            .acked = 5,
+                            .failures = 4,
+                            .dead = 2,
+                            .syncs = 11,
+                            .sync_us = 12'000'034,
+                            .longest_sync_us = 5};
   queues[1].queue = "process/press-4";
   return queues;
 }
@@ -37,10 +45,32 @@ TEST(Prometheus, NamesQueueAndState) {
   EXPECT_TRUE(has_line(text, R"(spoolmq_paused{queue="orders",act="send"} 0)"));
 }
 
+TEST(Prometheus, CountsWhatHappenedSinceTheIndexWasMade) {
+  const std::string text = prometheus_text(two_queues(), 75'900);
+  for (const std::string_view line : {
+           R"(spoolmq_queue_sent_total{queue="orders"} 9)",
+           R"(spoolmq_queue_sent_total{queue="process/press-4"} 0)",
+           R"(spoolmq_queue_acked_total{queue="orders"} 5)",
+           R"(spoolmq_queue_failures_total{queue="orders"} 4)",
+           R"(spoolmq_queue_dead_total{queue="orders"} 2)",
+           R"(spoolmq_queue_syncs_total{queue="orders"} 11)",
+           R"(spoolmq_queue_sync_seconds_total{queue="orders"} 12.000034)",
+           R"(spoolmq_queue_sync_seconds_total{queue="process/press-4"} 0.000000)",
+       }) {
+    EXPECT_TRUE(has_line(text, std::string(line))) << line << "\n" << text;
+  }
+}
+
 TEST(Prometheus, NeverShowsANegativeAge) {
   EXPECT_TRUE(has_line(prometheus_text(two_queues(), 9'000),
                        R"(spoolmq_oldest_ready_age_seconds{queue="orders"} 0)"));
 }
+
+// The text format 0.0.4, as far as it is used here; group 1 is the name.
+const std::regex kHelp(R"re(# HELP ([a-z_]+) [^\\]+)re");
+const std::regex kType(R"re(# TYPE ([a-z_]+) (gauge|counter))re");
+const std::regex kSample(
+    R"re(([a-z_]+)\{[a-z]+="([^"\\]|\\[\\n"])*"(,[a-z]+="[a-z]+")?\} [0-9]+(\.[0-9]+)?)re");
 
 TEST(Prometheus, KeepsEachFamilyTogetherBehindItsHelpAndType) {
   std::istringstream lines(prometheus_text(two_queues(), 75'900));
@@ -48,18 +78,22 @@ TEST(Prometheus, KeepsEachFamilyTogetherBehindItsHelpAndType) {
   std::string current;
   std::size_t samples = 0;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("# HELP ")) {
-      current = line.substr(7, line.find(' ', 7) - 7);
+    std::smatch match;
+    if (std::regex_match(line, match, kHelp)) {
+      current = match[1];
       EXPECT_TRUE(families.insert(current).second) << current << " comes twice";
       ASSERT_TRUE(std::getline(lines, line));
-      EXPECT_EQ(line, "# TYPE " + current + " gauge");
+      ASSERT_TRUE(std::regex_match(line, match, kType)) << line;
+      EXPECT_EQ(match[1], current);
+      EXPECT_EQ(match[2] == "counter", current.ends_with("_total")) << line;
     } else {
-      EXPECT_EQ(line.substr(0, line.find('{')), current);
+      ASSERT_TRUE(std::regex_match(line, match, kSample)) << line;
+      EXPECT_EQ(match[1], current);
       ++samples;
     }
   }
-  EXPECT_EQ(families.size(), 8U);
-  EXPECT_EQ(samples, 2 * (2 * kStateCount + 5 + 2));
+  EXPECT_EQ(families.size(), 14U);
+  EXPECT_EQ(samples, 2 * (2 * kStateCount + 5 + 6 + 2));
 }
 
 TEST(Prometheus, EscapesLabels) {

@@ -38,6 +38,7 @@ class ServiceWorld {
     parts.log_level = log::Level::kOff;
     parts.read_config = [this] {
       if (bad_config) throw Error(ErrorCode::kConfiguration, "read", "spoolmq.toml:3", "a bad key");
+      const std::lock_guard guard(config_mutex);
       return config;
     };
     parts.make = [this](const AdapterConfig& one, const adapters::AdapterPlace& place) {
@@ -60,6 +61,12 @@ class ServiceWorld {
     thread = std::jthread([this] { end = service->run(); });
     EXPECT_TRUE(manager.hear_one_with("READY=1").starts_with("READY=1\nSTATUS=2 adapters"));
   }
+  // Between a service that reads and a test that writes: signals order nothing.
+  template <typename Change>
+  void change(Change apply) {
+    const std::lock_guard guard(config_mutex);
+    apply(config);
+  }
   static void signal(int number) { ::kill(::getpid(), number); }
   json ask(const json& request) { return ask_service(root.path(), request).value(); }
   std::optional<ServiceEnd> ended() {
@@ -76,7 +83,8 @@ class ServiceWorld {
   Events events;
   std::atomic<bool> stuck{false};
   std::atomic<bool> bad_config{false};
-  ServiceConfig config;  // changed only while nothing is reloaded
+  std::mutex config_mutex;  // guards config
+  ServiceConfig config;
   std::unique_ptr<Service> service;
   std::optional<ServiceEnd> end;
   std::jthread thread;
@@ -101,7 +109,9 @@ TEST(Service, ReloadsOnlyWhatChanged) {
   world.start();
   ASSERT_TRUE(world.events.reaches("a turn", 1));
   ASSERT_TRUE(world.events.reaches("b turn", 1));
-  world.config.adapters = {config_of("a"), config_of("b", "2"), config_of("c")};
+  world.change([](ServiceConfig& config) {
+    config.adapters = {config_of("a"), config_of("b", "2"), config_of("c")};
+  });
   ServiceWorld::signal(SIGHUP);
   EXPECT_TRUE(world.manager.hear_one_with("RELOADING=1").find("\nMONOTONIC_USEC=") !=
               std::string::npos);
@@ -128,13 +138,15 @@ TEST(Service, GoesOnWithTheOldConfigurationWhereTheNewOneIsBad) {
   EXPECT_EQ(world.events.count("a gone") + world.events.count("b gone"), 0);
   // A place for metrics that is not to be had is no better.
   world.bad_config = false;
-  world.config.metrics = "unix:/nowhere/metrics";
-  world.config.adapters.clear();
+  world.change([](ServiceConfig& config) {
+    config.metrics = "unix:/nowhere/metrics";
+    config.adapters.clear();
+  });
   ServiceWorld::signal(SIGHUP);
   world.manager.hear_one_with("RELOADING=1");
   world.manager.hear_one_with("READY=1");
   EXPECT_EQ(world.ask({{"do", "adapters"}})["adapters"].size(), 2U);
-  world.config.metrics.clear();
+  world.change([](ServiceConfig& config) { config.metrics.clear(); });
   ServiceWorld::signal(SIGHUP);
   world.manager.hear_one_with("RELOADING=1");
   world.manager.hear_one_with("READY=1");
