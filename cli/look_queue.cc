@@ -32,6 +32,16 @@ NamedStats stats_of(Context& context, const std::string& name) {
   return named;
 }
 
+ordered_json totals_json(const QueueTotals& totals) {
+  return {{"sent", totals.sent},
+          {"acked", totals.acked},
+          {"failures", totals.failures},
+          {"dead", totals.dead},
+          {"syncs", totals.syncs},
+          {"sync_us", totals.sync_us},
+          {"longest_sync_us", totals.longest_sync_us}};
+}
+
 ordered_json stats_json(const NamedStats& named) {
   const QueueStats& stats = named.stats;
   ordered_json object;
@@ -54,6 +64,7 @@ ordered_json stats_json(const NamedStats& named) {
   object["receive_paused"] = named.receive_paused;
   object["send_paused"] = named.send_paused;
   object["may_lag"] = stats.may_lag;
+  object["totals"] = totals_json(stats.totals);
   return object;
 }
 

@@ -7,10 +7,12 @@ namespace {
 
 class Family {
  public:
-  Family(std::string& out, std::string_view name, std::string_view help)
+  // `type`: "gauge" or "counter".
+  Family(std::string& out, std::string_view name, std::string_view help,
+         std::string_view type = "gauge")
       : out_(out), name_("spoolmq_" + std::string(name)) {
     out_.append("# HELP ").append(name_).append(" ").append(help).append("\n");
-    out_.append("# TYPE ").append(name_).append(" gauge\n");
+    out_.append("# TYPE ").append(name_).append(" ").append(type).append("\n");
   }
   // `label` is nothing or `,name="value"`.
   void sample(const NamedStats& queue, const std::string& label, const std::string& value) {
@@ -43,6 +45,36 @@ void per_queue(std::string& out, Queues queues, std::string_view name, std::stri
   Family family(out, name, help);
   for (const NamedStats& queue : queues) {
     family.sample(queue, "", std::to_string(value_of(queue)));
+  }
+}
+
+void counter(std::string& out, Queues queues, std::string_view name, std::string_view help,
+             std::int64_t QueueTotals::*member) {
+  Family family(out, name, help, "counter");
+  for (const NamedStats& queue : queues) {
+    family.sample(queue, "", std::to_string(queue.stats.totals.*member));
+  }
+}
+
+std::string seconds_text(std::int64_t us) {
+  std::string fraction = std::to_string(us % 1'000'000);
+  fraction.insert(0, 6 - fraction.size(), '0');
+  return std::to_string(us / 1'000'000) + "." + fraction;
+}
+
+// What began at 0 with the index. Prometheus takes a value that went down for a new beginning.
+void totals(std::string& out, Queues queues) {
+  counter(out, queues, "queue_sent_total", "Messages sent.", &QueueTotals::sent);
+  counter(out, queues, "queue_acked_total", "Messages acknowledged.", &QueueTotals::acked);
+  counter(out, queues, "queue_failures_total",
+          "Deliveries that failed: nacks, rejects, leases that expired or whose holder died.",
+          &QueueTotals::failures);
+  counter(out, queues, "queue_dead_total", "Messages that became dead.", &QueueTotals::dead);
+  counter(out, queues, "queue_syncs_total", "Syncs of spool files, directories and the log.",
+          &QueueTotals::syncs);
+  Family seconds(out, "queue_sync_seconds_total", "How long these syncs took.", "counter");
+  for (const NamedStats& queue : queues) {
+    seconds.sample(queue, "", seconds_text(queue.stats.totals.sync_us));
   }
 }
 
@@ -87,6 +119,7 @@ std::string prometheus_text(Queues queues, std::int64_t now_ms) {
             [](const NamedStats& queue) { return queue.stats.index_bytes; });
   per_queue(out, queues, "index_log_bytes", "Size of the index's write-ahead log.",
             [](const NamedStats& queue) { return queue.stats.log_bytes; });
+  totals(out, queues);
   pauses(out, queues);
   return out;
 }

@@ -15,17 +15,19 @@ namespace {
 constexpr const char* kBootIdPath = "/proc/sys/kernel/random/boot_id";  // random(4)
 constexpr std::size_t kBootIdLength = 36;
 
-std::int64_t read_ms(clockid_t id) {
+std::int64_t read_us(clockid_t id) {
   timespec now{};
   SPOOLMQ_CHECK(clock_gettime(id, &now) == 0);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
 }
 
 }  // namespace
 
-std::int64_t SystemClock::wall_ms() const { return read_ms(CLOCK_REALTIME); }
+std::int64_t SystemClock::wall_ms() const { return read_us(CLOCK_REALTIME) / 1000; }
 
-std::int64_t SystemClock::boot_ms() const { return read_ms(CLOCK_BOOTTIME); }
+std::int64_t SystemClock::boot_ms() const { return boot_us() / 1000; }
+
+std::int64_t SystemClock::boot_us() const { return read_us(CLOCK_BOOTTIME); }
 
 std::string SystemClock::boot_id() const {
   const int fd = open(kBootIdPath, O_RDONLY | O_CLOEXEC);

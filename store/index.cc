@@ -51,6 +51,7 @@ void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
   configure(db);
   db_ = std::move(db);
   try {
+    check_version();
     prepare();
     load_meta();
     if (transaction_ < least_transaction) {
@@ -76,6 +77,13 @@ void Index::create(std::uint64_t generation) {
   db_.execute(kIndexTables);
   db_.execute(kBulkTable);
   generation_ = generation;
+}
+
+// Before the statements are prepared, which would stumble over columns.
+void Index::check_version() {
+  Stmt version = db_.prepare("SELECT version FROM q WHERE one=1");
+  if (version.step() && version.integer(0) == kIndexVersion) return;
+  throw SqliteError(SQLITE_NOTADB, "open the index", dir_->path(), "not of this version");
 }
 
 void Index::prepare() { sql_ = std::make_unique<Statements>(db_); }
@@ -104,12 +112,12 @@ void Index::begin(std::int64_t wall_ms) {
     files_.clear();
     file_ids_.clear();
   }
-  at_begin_ = {db_.total_changes(), next_sequence_, boot_id_};
+  at_begin_ = {db_.total_changes(), next_sequence_, totals_.syncs, boot_id_};
 }
 
 bool Index::has_changed() const {
   return db_.total_changes() != at_begin_.changes || next_sequence_ != at_begin_.next_sequence ||
-         boot_id_ != at_begin_.boot_id;
+         totals_.syncs != at_begin_.syncs || boot_id_ != at_begin_.boot_id;
 }
 
 void Index::commit() {
@@ -153,6 +161,8 @@ void Index::load_meta() {
     counts_[state] = {row.integer(2 + 2 * state), row.integer(3 + 2 * state)};
   }
   reserved_ = {row.integer(24), row.integer(25)};
+  totals_ = {row.integer(26), row.integer(27), row.integer(28), row.integer(29),
+             row.integer(30), row.integer(31), row.integer(32)};
 }
 
 void Index::store_meta() {
@@ -161,7 +171,21 @@ void Index::store_meta() {
   for (int state = 1; state < static_cast<int>(kRowStates); ++state) {
     row.bind(2 + 2 * state, counts_[state].messages).bind(3 + 2 * state, counts_[state].bytes);
   }
-  row.bind(24, reserved_.messages).bind(25, reserved_.bytes).run();
+  row.bind(24, reserved_.messages).bind(25, reserved_.bytes);
+  row.bind(26, totals_.sent)
+      .bind(27, totals_.acked)
+      .bind(28, totals_.failures)
+      .bind(29, totals_.dead)
+      .bind(30, totals_.syncs)
+      .bind(31, totals_.sync_us)
+      .bind(32, totals_.longest_sync_us)
+      .run();
+}
+
+void Index::add_syncs(const SyncMeter::Reading& reading) {
+  totals_.syncs += reading.syncs;
+  totals_.sync_us += reading.total_us;
+  totals_.longest_sync_us = std::max(totals_.longest_sync_us, reading.longest_us);
 }
 
 void Index::change_count(RowState state, std::int64_t messages, std::uint64_t bytes) {

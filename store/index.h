@@ -18,6 +18,7 @@
 #include "spoolmq/message.h"
 #include "spoolmq/queue.h"
 #include "store/sqlite.h"
+#include "store/sync_meter.h"
 
 namespace spoolmq {
 
@@ -140,6 +141,10 @@ class Index {
   void begin(std::int64_t wall_ms);
   // What a dead message does to its order key; holds for the transactions that follow.
   void set_order_on_dead(OrderOnDead order) { order_on_dead_ = order; }
+  // Whether there is anything to commit; a commit without leaves no trace.
+  [[nodiscard]] bool has_changed() const;
+  // To the totals; a change of its own.
+  void add_syncs(const SyncMeter::Reading& reading);
   void commit();
   void rollback() noexcept;
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }
@@ -215,6 +220,7 @@ class Index {
   void ack(Row& row, const Now& now, std::int64_t archive_ms);
   void nack(Row& row, const Now& now, const Settings& settings, std::string_view reason,
             std::optional<std::int64_t> delay_ms, std::vector<Row>* deaths);
+  void reject(Row& row, std::string_view reason, const Now& now, OrderOnDead order);
   void release(Row& row);
   void extend(Row& row, const Now& now, std::int64_t length_ms);
   void kill(Row& row, std::string_view reason, const Now& now, OrderOnDead order);
@@ -229,6 +235,7 @@ class Index {
   bool key_stopped_by_dead(std::string_view order_key);
   StateCount count(RowState state) const { return counts_[static_cast<std::size_t>(state)]; }
   [[nodiscard]] std::int64_t reserved() const { return reserved_.messages; }
+  [[nodiscard]] const QueueTotals& totals() const { return totals_; }
   std::int64_t oldest_ready_ms();
   std::int64_t segment_count();
   std::vector<std::pair<std::uint64_t, std::int64_t>> leases_by_holder();
@@ -298,12 +305,14 @@ class Index {
  private:
   struct Statements;
 
+  void check_version();
   void prepare();
   void load_meta();
   void store_meta();
   void change_count(RowState state, std::int64_t messages, std::uint64_t bytes);
   void add_live(std::int64_t file, std::int64_t by);
   class Settler;  // of the rows that one condition names
+  void count_failure(Row& row);
   RowState ready_or_behind(const Row& row);
   void promote(std::string_view order_key);
   void move_to_end(Row& row);
@@ -329,14 +338,15 @@ class Index {
   struct AtBegin {
     std::int64_t changes = 0;
     std::int64_t next_sequence = 0;
+    std::int64_t syncs = 0;
     std::string boot_id;
   };
-  [[nodiscard]] bool has_changed() const;
   AtBegin at_begin_;
 
   // The row of table q, read at begin() and written at commit().
   StateCount counts_[kRowStates];
   StateCount reserved_;
+  QueueTotals totals_;
   std::uint64_t transaction_ = 0;
   std::int64_t next_sequence_ = 1;
   std::string boot_id_;

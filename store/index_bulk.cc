@@ -69,7 +69,9 @@ void Index::finish_bulk(std::uint64_t transaction, OrderOnDead order, std::strin
         "UPDATE m SET state=3 WHERE state=1 AND okey IN (SELECT okey FROM m WHERE okey IS NOT NULL "
         "AND state=6)");
   }
-  db_.execute("INSERT INTO q VALUES(1,1,0,1,'',0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0)");
+  Stmt counters = db_.prepare("INSERT INTO q(one,version,txn,seq,boot) VALUES(1,?1,0,1,'')");
+  counters.bind(1, kIndexVersion).run();  // the others read as 0 and are written below
+  counters = Stmt();
   prepare();
   load_meta();
   recount();

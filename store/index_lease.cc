@@ -146,6 +146,7 @@ Index::Found Index::find_lease(const Receipt& receipt, const Now& now) {
 
 // The token stays in the row, so that the same receipt may be acknowledged twice.
 void Index::ack(Row& row, const Now& now, std::int64_t archive_ms) {
+  ++totals_.acked;
   row.holder = 0;
   row.lease_wall_ms = 0;
   row.lease_length_ms = 0;
@@ -163,7 +164,7 @@ void Index::ack(Row& row, const Now& now, std::int64_t archive_ms) {
 void Index::nack(Row& row, const Now& now, const Settings& settings, std::string_view reason,
                  std::optional<std::int64_t> delay_ms, std::vector<Row>* deaths) {
   end_lease(row);
-  row.counters.failures += 1;
+  count_failure(row);
   if (!reason.empty()) row.reason = reason;
   if (row.counters.failures >= settings.max_failures) {
     kill(row, reason.empty() ? std::string("max_failures") : "max_failures: " + std::string(reason),
@@ -181,6 +182,16 @@ void Index::nack(Row& row, const Now& now, const Settings& settings, std::string
   }
 }
 
+void Index::reject(Row& row, std::string_view reason, const Now& now, OrderOnDead order) {
+  count_failure(row);
+  kill(row, reason, now, order);
+}
+
+void Index::count_failure(Row& row) {
+  ++row.counters.failures;
+  ++totals_.failures;
+}
+
 void Index::release(Row& row) {
   end_lease(row);
   set_state(row, RowState::kReady);
@@ -194,6 +205,7 @@ void Index::extend(Row& row, const Now& now, std::int64_t length_ms) {
 }
 
 void Index::kill(Row& row, std::string_view reason, const Now& now, OrderOnDead order) {
+  if (row.state != RowState::kDead) ++totals_.dead;
   end_lease(row);
   row.due = now.wall_ms;
   row.reason = reason;

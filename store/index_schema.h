@@ -4,7 +4,7 @@
 
 namespace spoolmq {
 
-inline constexpr int kIndexVersion = 1;
+inline constexpr int kIndexVersion = 2;
 
 inline constexpr char kIndexTables[] = R"sql(
 CREATE TABLE m(
@@ -28,7 +28,9 @@ CREATE TABLE q(
   seq INTEGER NOT NULL, boot TEXT NOT NULL,
   n1 INTEGER, b1 INTEGER, n2 INTEGER, b2 INTEGER, n3 INTEGER, b3 INTEGER, n4 INTEGER, b4 INTEGER,
   n5 INTEGER, b5 INTEGER, n6 INTEGER, b6 INTEGER, n7 INTEGER, b7 INTEGER, n8 INTEGER, b8 INTEGER,
-  n9 INTEGER, b9 INTEGER, n10 INTEGER, b10 INTEGER, nr INTEGER, br INTEGER);
+  n9 INTEGER, b9 INTEGER, n10 INTEGER, b10 INTEGER, nr INTEGER, br INTEGER,
+  sent INTEGER, acked INTEGER, failures INTEGER, dead INTEGER,
+  syncs INTEGER, sync_us INTEGER, longest_us INTEGER);
 )sql";
 
 // Where a bulk load gathers rows before they are sorted.

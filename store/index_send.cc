@@ -69,6 +69,7 @@ bool Index::insert(const Entry& entry, const Now& now, const Settings& settings)
       .run();
   if (db_.changes() == 0) return false;
   ++next_sequence_;
+  ++totals_.sent;
   change_count(state, 1, entry.size);
   add_live(file, 1);
   if (!entry.dedupe_key.empty()) {

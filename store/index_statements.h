@@ -14,11 +14,13 @@ struct Index::Statements {
       : begin(db.prepare("BEGIN IMMEDIATE")),
         commit(db.prepare("COMMIT")),
         load_meta(db.prepare("SELECT version,txn,seq,boot,n1,b1,n2,b2,n3,b3,n4,b4,n5,b5,n6,b6,n7,"
-                             "b7,n8,b8,n9,b9,n10,b10,nr,br FROM q WHERE one=1")),
+                             "b7,n8,b8,n9,b9,n10,b10,nr,br,sent,acked,failures,dead,syncs,"
+                             "sync_us,longest_us FROM q WHERE one=1")),
         store_meta(db.prepare(
             "UPDATE q SET txn=?1,seq=?2,boot=?3,n1=?4,b1=?5,n2=?6,b2=?7,n3=?8,b3=?9,n4=?10,"
             "b4=?11,n5=?12,b5=?13,n6=?14,b6=?15,n7=?16,b7=?17,n8=?18,b8=?19,n9=?20,b9=?21,"
-            "n10=?22,b10=?23,nr=?24,br=?25 WHERE one=1")),
+            "n10=?22,b10=?23,nr=?24,br=?25,sent=?26,acked=?27,failures=?28,dead=?29,syncs=?30,"
+            "sync_us=?31,longest_us=?32 WHERE one=1")),
         insert(db.prepare(
             "INSERT OR IGNORE INTO m(seq,id,state,prio,file,off,len,size,sent,due,expires,okey,"
             "sender,uid,pid,deliveries,failures,redrives,flags,span,note)"

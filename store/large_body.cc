@@ -84,7 +84,6 @@ LargeBody write_large_body(File& file, const BodySource& source) {
     body.length += got;
   }
   body.checksum = checksum.value();
-  file.sync_data();
   return body;
 }
 

@@ -12,7 +12,7 @@
 
 namespace spoolmq {
 
-// Copies `source` into `file` and syncs it.
+// Copies `source` into `file`; the caller syncs it.
 LargeBody write_large_body(File& file, const BodySource& source);
 // A checksum of 0 was never computed: of such a body only the length is verified.
 // The length and checksum of a file that is there already.

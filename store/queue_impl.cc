@@ -33,6 +33,7 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       lock_(open_shared(dir_, names::kLock), *clock_, place_.name, options_.lock_wait),
       handles_(open_shared(dir_, names::kHandles)),
       index_(place_.queue),
+      sync_meter_(*clock_),
       log_sync_([this] { sync_log_file(); }),
       reader_(dir_),
       bell_(place_.queue->status(), settings.mode, place_.queue->file_system_magic() != 0),
@@ -97,6 +98,7 @@ void QueueImpl::close() {
     });
   }
   if (owns_leases) bell_.ring();
+  tell_syncs(*hold);
   if (!options_.one_shot) write_clean_mark_if_last(*hold);
   // Whoever opens the index next reads the whole log: leave a short one.
   if (index_.is_open() && index_.log_is_over(kLongestLogLeftBytes)) {
@@ -143,11 +145,14 @@ std::shared_ptr<const Settings> QueueImpl::refresh_settings(const layout::LockHe
   return settings_;
 }
 
+bool QueueImpl::index_is_current(const layout::LockHeader& header) {
+  return index_.is_open() && index_.generation() == header.generation && !index_doubtful_ &&
+         !index_.has_moved();
+}
+
 void QueueImpl::ensure_index(WriterLock::Hold& hold) {
   const layout::LockHeader& header = hold.header();
-  const bool current = index_.is_open() && index_.generation() == header.generation &&
-                       !index_doubtful_ && !index_.has_moved();
-  if (current) return;
+  if (index_is_current(header)) return;
   if (is_removed()) throw Error(ErrorCode::kNotFound, "use", name(), "the queue was removed");
   if (index_doubtful_) {
     rebuild(hold, "a sync of its log failed");
@@ -222,7 +227,11 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       index_.begin(session.now.wall_ms);
       index_.set_order_on_dead(settings->order_on_dead);
       act(session);
+      SyncMeter::Reading syncs;
+      if (index_.has_changed()) syncs = sync_meter_.read();
+      index_.add_syncs(syncs);
       index_.commit();
+      sync_meter_.forget(syncs);
       finish_commit(hold, session);
       return;
     } catch (const SqliteError& error) {
@@ -263,11 +272,30 @@ void QueueImpl::sync_log_file() {
   const std::shared_lock shared(log_guard_);
   sqlite3_file* const log = index_.log_file();
   if (log == nullptr) return;  // nothing was ever committed through this connection
-  const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-  if (code != SQLITE_OK) {
+  sync_meter_.time([&] {
+    const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    if (code == SQLITE_OK) return;
     index_doubtful_ = true;
     throw SqliteError(code, "sync the index's log", path(),
                       "the outcome is unknown: the disk refused");
+  });
+}
+
+void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
+  const SyncMeter::Reading untold = sync_meter_.read();
+  if (untold.syncs == 0 || !index_is_current(hold.header())) return;
+  try {
+    const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
+    Session session{index_, now(), settings, *settings, hold.header(), {}, {}};
+    index_.begin(session.now.wall_ms);
+    index_.add_syncs(untold);
+    index_.commit();
+    sync_meter_.forget(untold);
+    finish_commit(hold, session);
+  } catch (const Error& error) {
+    // Figures are worth neither a rebuild nor a queue that is not closed in order.
+    index_.rollback();
+    log::info("syncs not counted", {{"queue", name()}, {"why", error.what()}});
   }
 }
 

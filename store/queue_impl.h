@@ -35,6 +35,7 @@
 #include "store/queue_dir.h"
 #include "store/segment_writer.h"
 #include "store/spool_reader.h"
+#include "store/sync_meter.h"
 #include "store/verdicts.h"
 #include "store/writer_lock.h"
 
@@ -137,6 +138,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act);
   void transact_held(WriterLock::Hold& hold, const Act& act);
   void finish_commit(WriterLock::Hold& hold, Session& session);
+  bool index_is_current(const layout::LockHeader& header);
   void ensure_index(WriterLock::Hold& hold);
   // What tells one state of the database file from another; only checkpoints change it.
   std::uint64_t database_stamp(std::uint64_t generation);
@@ -145,6 +147,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // Everything committed so far by this handle is durable on return. Throws Error(kIo) "unknown".
   void sync_log();
   void sync_log_file();
+  void tell_syncs(WriterLock::Hold& hold);  // those that no transaction has told
   Now now() const { return {clock_->wall_ms(), clock_->boot_ms()}; }
   // As transact, for looking: harvests if that is possible at once, and looks all the same if not.
   void look(const Act& act);
@@ -285,6 +288,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   HandleTable handles_;
   Index index_;
   std::shared_mutex log_guard_;  // shared: syncing the log; alone: opening or closing the index
+  SyncMeter sync_meter_;
   LogSync log_sync_;
   SpoolReader reader_;
   std::optional<IdSource> ids_;

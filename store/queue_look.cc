@@ -60,6 +60,12 @@ QueueStats QueueImpl::stats() {
     stats.oldest_ready_sent_ms = index.oldest_ready_ms();
     stats.generation = index.generation();
     stats.segments = index.segment_count();
+    stats.totals = index.totals();
+    // And what this handle has not told yet.
+    const SyncMeter::Reading untold = sync_meter_.read();
+    stats.totals.syncs += untold.syncs;
+    stats.totals.sync_us += untold.total_us;
+    stats.totals.longest_sync_us = std::max(stats.totals.longest_sync_us, untold.longest_us);
   });
   const std::string index_name = names::index_file(stats.generation);
   if (const auto status = dir_.dir().status(index_name)) stats.index_bytes = status->size;

@@ -304,8 +304,7 @@ std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
   if (!reason.empty()) why += ": " + std::string(reason);
   std::vector<LeaseOutcome> outcomes =
       with_leases(receipts, AfterLease::kSync, {}, [&](Session& session, Row& row) {
-        row.counters.failures += 1;
-        session.index.kill(row, why, session.now, session.settings.order_on_dead);
+        session.index.reject(row, why, session.now, session.settings.order_on_dead);
         session.deaths.push_back(row);
       });
   settled_since_maintenance_ += receipts.size();

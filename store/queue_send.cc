@@ -74,7 +74,7 @@ std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
       NewFile file(dir_, ids_->next().shard(), handles_);
       file.file().write_at(as_bytes(message.body), 0);
       message.large_body = measure_large_body(file.file());
-      file.file().sync_data();
+      sync_meter_.time([&] { file.file().sync_data(); });
       message.body = {};
       outgoing[i].body = std::make_unique<NewFile>(std::move(file));
     }

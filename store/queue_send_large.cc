@@ -50,6 +50,7 @@ SendResult QueueImpl::send_stream(Message message, const BodySource& source,
 
 SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
                                  const SendOptions& options) {
+  sync_meter_.time([&] { body->file().sync_data(); });
   const Settings settings = this->settings();
   std::vector<Outgoing> outgoing(1);
   outgoing[0].message = std::move(message);
@@ -89,13 +90,11 @@ SendResult QueueImpl::send_file(Message message, int descriptor, BodyFile how,
     File& file = taken->file();
     message.large_body =
         how == BodyFile::kTakeTrusted ? LargeBody{file.status().size, 0} : measure_large_body(file);
-    file.sync_data();
     return send_large(std::move(message), std::move(taken), options);
   }
   auto file = std::make_unique<NewFile>(dir_, ids_->next().shard(), handles_);
   if (file->file().clone_from(*adopt_posix_file(descriptor, "the body's file"))) {
     message.large_body = measure_large_body(file->file());
-    file->file().sync_data();
   } else {
     check_send_allowed(static_cast<std::uint64_t>(size));
     message.large_body = write_large_body(file->file(), read_on);

@@ -109,7 +109,7 @@ void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
           std::span(bytes).subspan(record::kFileHeaderBytes, record::kGroupHeaderBytes));
       made.file().write_at(bytes, 0);
     }
-    if (durability == Durability::kSync) made.file().sync_data();
+    if (durability == Durability::kSync) sync_meter_.time([&] { made.file().sync_data(); });
     job.messages.push_back(one);
     job.places.push_back(at);
     job.files.push_back(std::move(made));
@@ -144,7 +144,7 @@ void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
       rows.push_back({Entry::of(one.message, job->places[i], job->durability), 0, one.reserved});
     }
   }
-  if (sync) shard->sync();
+  if (sync) sync_meter_.time([&] { shard->sync(); });
   try {
     index_pending(true);  // what was appended before has its place before
   } catch (const Error& error) {

@@ -73,7 +73,7 @@ void QueueImpl::recover_and_take_slot() {
     hold.write_header(now_there);
   }
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
-  segment_.emplace(dir_, handles_, *ids_, *clock_);
+  segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_);
   try {
     ensure_index(hold);
   } catch (const SqliteError& error) {

@@ -108,13 +108,13 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
   if (allocated > end && !made.file().allocate(end, allocated - end)) {
     made.file().truncate(allocated);
   }
-  if (durability == Durability::kSync) made.file().sync_data();
+  if (durability == Durability::kSync) syncs_.time([&] { made.file().sync_data(); });
   handles_.publish_segment(id_, record::kFileHeaderBytes, record::kFileHeaderBytes);
   if (!made.link(names::spool_file(id_, names::SpoolKind::kBinary))) {
     throw Error(ErrorCode::kIo, "create", id_.text(), "a file of this name exists");
   }
   try {
-    if (durability == Durability::kSync) made.shard().sync();
+    if (durability == Durability::kSync) syncs_.time([&] { made.shard().sync(); });
   } catch (const Error&) {
     // Nothing of it was promised, and no handle record will name it.
     made.shard().unlink(names::spool_file(id_, names::SpoolKind::kBinary));
@@ -150,8 +150,8 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
     reserve_up_to(end);
     file_->write_at(buffer_, end_);
     if (durability == Durability::kSync) {
-      file_->sync_data();
-      if (!name_is_durable_) dir_.shard(id_.shard()).sync();
+      syncs_.time([&] { file_->sync_data(); });
+      if (!name_is_durable_) syncs_.time([&] { dir_.shard(id_.shard()).sync(); });
       name_is_durable_ = true;
     }
     end_ = end;

@@ -20,13 +20,15 @@
 #include "store/handle_table.h"
 #include "store/index.h"
 #include "store/queue_dir.h"
+#include "store/sync_meter.h"
 
 namespace spoolmq {
 
 class SegmentWriter {
  public:
-  SegmentWriter(QueueDir& dir, HandleTable& handles, IdSource& ids, const Clock& clock)
-      : dir_(dir), handles_(handles), ids_(ids), clock_(clock) {}
+  SegmentWriter(QueueDir& dir, HandleTable& handles, IdSource& ids, const Clock& clock,
+                SyncMeter& syncs)
+      : dir_(dir), handles_(handles), ids_(ids), clock_(clock), syncs_(syncs) {}
 
   struct Record {
     const Message* message = nullptr;
@@ -54,6 +56,7 @@ class SegmentWriter {
   HandleTable& handles_;
   IdSource& ids_;
   const Clock& clock_;
+  SyncMeter& syncs_;
   std::unique_ptr<File> file_;
   MessageId id_;
   bool name_is_durable_ = false;  // false: only messages of durability os so far

@@ -39,6 +39,10 @@ expect 0 stats q
 holds READY "$out" "stats has a heading"
 expect 0 --json stats
 same 2 "$(wc -l <"$work/out")" "an object per queue"
+expect 0 --json stats q
+same 6 "$(json "$work/out" '$.totals.sent')" "sent by six processes"
+json_has "$work/out" '$.totals.acked' '$.totals.failures' '$.totals.dead' '$.totals.syncs' \
+  '$.totals.sync_us' '$.totals.longest_sync_us'
 expect 0 stats q --format prometheus
 holds 'queue="q"' "$out" "prometheus"
 expect 1 trace q "${ids[0]}"

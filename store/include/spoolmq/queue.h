@@ -200,6 +200,19 @@ struct StateCount {
   std::int64_t bytes = 0;
 };
 
+// What all processes did to a queue since its index was made; a rebuild begins again at 0.
+struct QueueTotals {
+  std::int64_t sent = 0;
+  std::int64_t acked = 0;
+  std::int64_t failures = 0;  // nacks, rejects, leases that expired or whose holder died
+  std::int64_t dead = 0;      // became dead, for whatever reason
+  // Of spool files and their directories by sends, and of the index's log. A handle tells its own
+  // with its next change of the queue, and when it closes.
+  std::int64_t syncs = 0;
+  std::int64_t sync_us = 0;  // how long they took together
+  std::int64_t longest_sync_us = 0;
+};
+
 struct QueueStats {
   StateCount states[kStateCount];
   [[nodiscard]] const StateCount& of(State state) const {
@@ -211,6 +224,7 @@ struct QueueStats {
   std::uint64_t index_bytes = 0;
   std::uint64_t log_bytes = 0;            // of the index's write-ahead log
   std::int64_t segments = 0;              // spool files that may hold several messages
+  QueueTotals totals;
   bool may_lag = false;  // this process cannot write here: unindexed sends are not counted
 };
 
