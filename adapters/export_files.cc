@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <unordered_set>
 #include <utility>
 
 #include "core/id_source.h"
@@ -27,36 +26,56 @@ FileWriter::FileWriter(const ExportPlace& place, const ExportSettings& settings)
   remove_leftovers();
 }
 
+bool FileWriter::is_in_queue(const MessageId& id) {
+  const auto status = queue_.status(id);
+  return status && status->state != State::kArchived;
+}
+
 // Temporaries and rows of messages that are no longer in the queue. Whoever still has such a
-// message has lost its lease; a message that is in the queue may be another pass's work.
+// message has lost its lease; a message that is in the queue may be another pass's work, until we
+// have its lease.
 void FileWriter::remove_leftovers() {
   std::vector<MessageId> gone;
-  std::unordered_set<MessageId> live;
   for (const MessageId& id : identity_.ids()) {
-    const auto status = queue_.status(id);
-    if (status && status->state != State::kArchived) {
-      live.insert(id);
-    } else {
-      gone.push_back(id);
-    }
+    if (!is_in_queue(id)) gone.push_back(id);
   }
   identity_.update({}, gone);
-  std::vector<std::string> leftovers;
   target_.list([&](std::string_view name) {
-    const auto id = parse_export_temporary(name);
-    if (id && !live.contains(*id)) leftovers.emplace_back(name);
+    if (const auto id = parse_export_temporary(name)) left_behind_.emplace(*id, name);
     return true;
   });
-  for (const std::string& name : leftovers) {
-    if (!queue_.status(*parse_export_temporary(name))) target_.unlink(name);
+  remove_left_behind_by_gone();
+}
+
+void FileWriter::remove_left_behind_by_gone() {
+  std::erase_if(left_behind_, [this](const auto& left) {
+    const auto& [id, name] = left;
+    if (is_in_queue(id)) return false;
+    target_.unlink(name);
+    return true;
+  });
+}
+
+// Of earlier attempts: that message's lease is ours now.
+void FileWriter::remove_left_behind(const ExportRow& row) {
+  const auto [begin, end] = left_behind_.equal_range(row.id);
+  for (auto left = begin; left != end; ++left) {
+    const bool is_of_row = std::ranges::any_of(kExportParts, [&](ExportPart part) {
+      return left->second == export_temporary(row.id, row.nonce, part);
+    });
+    if (!is_of_row) target_.unlink(left->second);
   }
+  left_behind_.erase(begin, end);
 }
 
 void FileWriter::settled(std::span<const MessageId> ids) {
   acked_.insert(acked_.end(), ids.begin(), ids.end());
 }
 
-void FileWriter::idle(const KeepGoing&) { identity_.update({}, std::exchange(acked_, {})); }
+void FileWriter::idle(const KeepGoing&) {
+  identity_.update({}, std::exchange(acked_, {}));
+  remove_left_behind_by_gone();
+}
 
 bool FileWriter::write(std::span<ExportItem> items, const KeepGoing& keep_going) {
   work_.clear();
@@ -92,8 +111,10 @@ bool FileWriter::prepare(Work& work, const KeepGoing& keep_going) {
   if (known && known->redrives == work.row.redrives) {
     work.row = *known;
     work.is_recorded = true;
+    remove_left_behind(work.row);
     return go_on(work);
   }
+  remove_left_behind(work.row);
   const Message& message = work.item->delivery.message();
   std::int64_t sequence = 0;
   if (settings_.name.uses_sequence()) {

@@ -37,7 +37,10 @@ class FileWriter final : public ExportWriter {
     [[nodiscard]] bool is_pending() const { return item->is_pending(); }
   };
 
+  [[nodiscard]] bool is_in_queue(const MessageId& id);
   void remove_leftovers();
+  void remove_left_behind_by_gone();
+  void remove_left_behind(const ExportRow& row);
   // ---- Before the rows: false, told to end
   bool prepare(Work& work, const KeepGoing& keep_going);
   bool go_on(Work& work);
@@ -70,6 +73,8 @@ class FileWriter final : public ExportWriter {
   std::unordered_map<std::string, const Work*> names_;           // that this round is about to make
   std::unordered_map<std::string, std::uint64_t> next_numbers_;  // of names that were taken
   std::vector<MessageId> acked_;                                 // their rows may go
+  // Temporaries that were there at the start, of messages that were in the queue.
+  std::unordered_multimap<MessageId, std::string> left_behind_;
 };
 
 }  // namespace spoolmq::adapters

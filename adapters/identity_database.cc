@@ -16,9 +16,10 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr int kBusyWaitMs = 10'000;
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 
 // imports: state 0 intent, 1 done, 2 kept. content: XXH3-64 of the bytes, NULL of large files.
+// records (since version 3): of a split file, so many are sent for good.
 constexpr const char* kSchema =
     "CREATE TABLE imports(id BLOB PRIMARY KEY NOT NULL, state INTEGER NOT NULL,"
     " directory_device INTEGER NOT NULL, directory_inode INTEGER NOT NULL, name BLOB NOT NULL,"
@@ -43,6 +44,11 @@ constexpr const char* kAppendSchema =
     " name BLOB NOT NULL, inode INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
     " PRIMARY KEY(directory_device, directory_inode, name)) WITHOUT ROWID;"
     "PRAGMA user_version = 2;";
+
+// Since version 3.
+constexpr const char* kRecordsSchema =
+    "ALTER TABLE imports ADD COLUMN records INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 3;";
 
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
@@ -108,9 +114,10 @@ IdentityDatabase::IdentityDatabase(Dir& queue_directory, std::uint32_t mode)
   Statement version = prepare("PRAGMA user_version");
   const std::int64_t found = version.step() ? version.integer(0) : 0;
   version.reset();
-  if (found == 0 || found == 1) {
+  if (found >= 0 && found < kSchemaVersion) {
     if (found == 0) execute(kSchema);
-    execute(kAppendSchema);
+    if (found <= 1) execute(kAppendSchema);
+    execute(kRecordsSchema);
     transaction.commit();
   } else if (found != kSchemaVersion) {
     throw Error(ErrorCode::kConfiguration, "open the import identities", path_,

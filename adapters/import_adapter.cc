@@ -143,7 +143,7 @@ void ImportAdapter::take_hints() {
   }
   bool looks = false;
   for (const watcher::Hint& hint : hints) looks = looks || hint.kind == watcher::Hint::Kind::kLook;
-  if (looks && opened_ && !opened_->is_still_there()) opened_.reset();
+  if (looks && opened_ && !opened_->is_still_there()) close();
   open();
   for (const watcher::Hint& hint : hints) opened_->session.hint(hint);
 }
@@ -151,6 +151,13 @@ void ImportAdapter::take_hints() {
 void ImportAdapter::open() {
   if (opened_) return;
   opened_ = std::make_unique<Opened>(settings_, place_, SideDirectory::IfMissing::kMake);
+}
+
+// The counters go on.
+void ImportAdapter::close() {
+  earlier_imported_ += opened_->session.report().imported;
+  earlier_refused_ += opened_->session.report().refused;
+  opened_.reset();
 }
 
 Adapter::Turn ImportAdapter::turn() {
@@ -163,7 +170,7 @@ Adapter::Turn ImportAdapter::turn() {
   } catch (...) {
     count();
     // A directory that has gone is found again by its path.
-    if (!opened_->is_still_there()) opened_.reset();
+    if (!opened_->is_still_there()) close();
     throw;
   }
   count();
@@ -185,6 +192,8 @@ void ImportAdapter::return_dead_letters(Turn& turn) {
 
 void ImportAdapter::count() {
   report_ = opened_->session.report();
+  report_.imported += earlier_imported_;
+  report_.refused += earlier_refused_;
   if (place_.counters == nullptr) return;
   place_.counters->moved = report_.imported;
   place_.counters->refused = report_.refused;

@@ -39,6 +39,7 @@ class ImportAdapter final : public Adapter {
   struct Opened;
   [[nodiscard]] std::optional<std::string> relative_to_source(const std::string& path) const;
   void open();
+  void close();
   void take_hints();
   void count();
   void return_dead_letters(Turn& turn);
@@ -48,6 +49,8 @@ class ImportAdapter final : public Adapter {
   std::timed_mutex turn_;  // guards opened_: held by turn() and explain()
   std::unique_ptr<Opened> opened_;
   ImportReport report_;
+  std::size_t earlier_imported_ = 0;  // from directories that were at the path before
+  std::size_t earlier_refused_ = 0;
 
   std::atomic<bool> interrupted_{false};  // taken back by the next turn
 

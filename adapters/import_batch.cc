@@ -63,31 +63,35 @@ void ImportBatch::add(const std::string& path, std::unique_ptr<File> file,
                       const FileStatus& status) {
   ImportEntry entry;
   entry.claim.file = identity_of(status);
-  // Another name of a file that is on its way: once that one has gone, this one is a file of its
-  // own.
-  const bool is_linked_twice =
-      status.links > 1 && std::any_of(entries_.begin(), entries_.end(), [&](const auto& other) {
-        return other.claim.file.inode == entry.claim.file.inode;
-      });
-  if (is_linked_twice) {
-    ++report_.left_unsettled;
+  // The same file once more, or another name of it: once the first has gone, that one is a file of
+  // its own.
+  if (entries_inodes_.contains(entry.claim.file.inode)) {
+    if (status.links > 1) unsettled_.push_back(path);
     return;
   }
   entry.claim.name = path;
   entry.claim.id = ids_.next();
   const bool alone = status.size > inline_bytes_ || parts_.settings.split.kind != SplitKind::kNone;
-  std::string content;
-  if (!alone) {
-    auto read = read_exactly(*file, status.size);
-    if (!read || identity_of(file->status()) != entry.claim.file) {
-      ++report_.left_unsettled;
-      return;
+  std::string head;
+  try {
+    if (!alone) {
+      auto content = read_exactly(*file, status.size);
+      if (!content || identity_of(file->status()) != entry.claim.file) {
+        unsettled_.push_back(path);
+        return;
+      }
+      entry.message.body = std::move(*content);
+    } else if (parts_.settings.content_type == kGuess) {
+      head = read_head(*file);
     }
-    content = std::move(*read);
-    entry.claim.content = XXH3_64bits(content.data(), content.size());
+  } catch (const Error& error) {
+    log_unreadable(path, error);
+    unreadable_.push_back(path);
+    return;
   }
-  const bool needs_head = alone && parts_.settings.content_type == kGuess;
-  entry.message = message_of(path, status, source_text_, needs_head ? read_head(*file) : content,
+  std::string content = std::move(entry.message.body);
+  if (!alone) entry.claim.content = XXH3_64bits(content.data(), content.size());
+  entry.message = message_of(path, status, source_text_, alone ? head : content,
                              parts_.clock.wall_ms(), parts_.settings);
   entry.message.body = std::move(content);
   if (alone) {
@@ -96,6 +100,7 @@ void ImportBatch::add(const std::string& path, std::unique_ptr<File> file,
     entry.large = std::move(file);
   }
   entries_bytes_ += entry.message.body.size();
+  entries_inodes_.insert(entry.claim.file.inode);
   entries_.push_back(std::move(entry));
   if (alone) flush();
 }
@@ -104,9 +109,14 @@ void ImportBatch::flush() {
   const bool keep = parts_.settings.after == AfterImport::kKeep;
   removal_.sync();  // a row goes only after its file has
   const std::vector<MessageId> forgotten = std::exchange(departed_, {});
-  std::vector<Sent> sent = std::exchange(sent_, {});
+  std::vector<Sent> leaving = std::exchange(sent_, {});
+  std::ranges::move(std::exchange(departing_, {}), std::back_inserter(leaving));
   std::vector<MessageId> done;
-  for (const Sent& one : sent) done.push_back(one.id);
+  std::vector<std::int64_t> changed_ns;
+  for (const Sent& one : leaving) {
+    done.push_back(one.id);
+    changed_ns.push_back(one.file.ctime_ns);
+  }
   std::vector<ImportClaim> claims;
   claims.reserve(entries_.size());
   for (ImportEntry& entry : entries_) claims.push_back(std::move(entry.claim));
@@ -115,6 +125,7 @@ void ImportBatch::flush() {
   step.done = done;
   step.done_as = keep ? ImportState::kKept : ImportState::kDone;
   step.claims = claims;
+  step.changed_ns = changed_ns;
   parts_.identity.take(directory_, step, parts_.clock.wall_ms());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     rows_.insert(claims[i].file.inode);
@@ -122,16 +133,12 @@ void ImportBatch::flush() {
   }
 
   if (!keep) {
-    for (const Sent& one : sent) depart(one.id, one.file, one.path);
-  }
-  for (const Sent& one : std::exchange(departing_, {})) {
-    ++report_.imported;
-    if (reactions_.on_imported) reactions_.on_imported(one.id, one.path, one.file.size);
-    depart(one.id, one.file, one.path);
+    for (const Sent& one : leaving) depart(one);
   }
   drop_vanished();
   send();
   entries_.clear();
+  entries_inodes_.clear();
   entries_bytes_ = 0;
 }
 
@@ -176,8 +183,21 @@ void ImportBatch::send_as_records(ImportEntry& entry) {
       send_split(parts_.queue, entry, parts_.settings, refusals_, reactions_.on_refused);
   report_.refused += result.refused;
   report_.stopped = result.stopped;
+  const ImportClaim& claim = entry.claim;
+  if (entry.outcome != SendOutcome::kSent && result.settled > claim.records) {
+    parts_.identity.note_records(claim.id, result.settled);
+  }
+  // The file is all that is left of its bad records.
+  if (entry.outcome == SendOutcome::kSent && result.refused > 0 && !refusals_.has_place() &&
+      parts_.settings.after == AfterImport::kRemove) {
+    entry.outcome = SendOutcome::kNotTried;
+    tell(claim.id, claim.file, claim.name);
+    refused_.push_back(claim.file);
+    return;
+  }
   // Nothing of it would be anywhere.
-  const bool is_empty = result.records == 0 && result.refused == 0 && entry.claim.file.size > 0;
+  const bool is_empty =
+      result.records == 0 && result.refused == 0 && claim.records == 0 && claim.file.size > 0;
   if (is_empty && entry.outcome == SendOutcome::kSent &&
       parts_.settings.split.kind == SplitKind::kXml) {
     entry.outcome = SendOutcome::kRefused;
@@ -194,17 +214,25 @@ void ImportBatch::settle(ImportEntry& entry) {
     case SendOutcome::kRefused:
       return refuse(entry);
     case SendOutcome::kChanged:
-      ++report_.left_unsettled;
+      unsettled_.push_back(claim.name);
+      return;
+    case SendOutcome::kUnreadable:
+      unreadable_.push_back(claim.name);
       return;
     case SendOutcome::kKnown:
       if (parts_.settings.after == AfterImport::kKeep) return;
-      break;
+      departing_.push_back({claim.id, claim.file, claim.name});
+      return;
     case SendOutcome::kSent:
       break;
   }
+  tell(claim.id, claim.file, claim.name);
+  sent_.push_back({claim.id, claim.file, claim.name, true});
+}
+
+void ImportBatch::tell(const MessageId& id, const FileIdentity& file, const std::string& path) {
   ++report_.imported;
-  if (reactions_.on_imported) reactions_.on_imported(claim.id, claim.name, claim.file.size);
-  sent_.push_back({claim.id, claim.file, claim.name});
+  if (reactions_.on_imported) reactions_.on_imported(id, path, file.size);
 }
 
 void ImportBatch::refuse(ImportEntry& entry) {
@@ -224,12 +252,19 @@ void ImportBatch::refuse(ImportEntry& entry) {
     }
   }
   departed_.push_back(claim.id);  // nothing bears that id
-  if (!there || refusals_.move(claim.name, why.why())) return;
+  if (!there || refusals_.move(claim.name, claim.file, why.why())) return;
   refused_.push_back(claim.file);
 }
 
-void ImportBatch::depart(const MessageId& id, const FileIdentity& file, const std::string& path) {
-  note(removal_.depart(id, file, path), id);
+// What an earlier pass has sent counts when it leaves: it was cut short before, or it may not be
+// removed and is met at every look.
+void ImportBatch::depart(const Sent& one) {
+  const Departure departure = removal_.depart(one.id, one.file, one.path);
+  const bool is_told = one.is_told || told_.contains(one.id);
+  if (departure == Departure::kStays && is_told) told_.insert(one.id);
+  if (departure == Departure::kGone && !is_told) tell(one.id, one.file, one.path);
+  if (departure != Departure::kStays) told_.erase(one.id);
+  note(departure, one.id);
 }
 
 void ImportBatch::resume(std::string_view directory, const MessageId& id) {
@@ -241,6 +276,25 @@ void ImportBatch::resume(std::string_view directory, const MessageId& id) {
     return;
   }
   note(removal_.resume(*known, directory), id);
+}
+
+void ImportBatch::forget_departed(const std::unordered_set<std::uint64_t>& present) {
+  std::vector<MessageId> gone;
+  for (const KnownImport& known : parts_.identity.done_and_absent(directory_, present)) {
+    if (has_left(known)) gone.push_back(known.id);
+  }
+  if (gone.empty()) return;
+  removal_.sync();  // its directories are among those that changed
+  parts_.identity.forget(gone);
+}
+
+// Where its directory is away, it may come back with the file. Another pass may be about to remove
+// it: the departing name comes before the old one has gone.
+bool ImportBatch::has_left(const KnownImport& known) {
+  const SplitPath split = split_path(known.name);
+  Dir* const directory = parts_.source.changing(split.directory);
+  return directory != nullptr && !directory->status(split.name) &&
+         !directory->status(departing_name(known.id));
 }
 
 void ImportBatch::note(Departure departure, const MessageId& id) {

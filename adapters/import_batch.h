@@ -52,6 +52,9 @@ class ImportBatch {
   void add_known(KnownImport known, const std::string& path);
   // A departing name in that directory, left by a pass that was cut short.
   void resume(std::string_view directory, const MessageId& id);
+  // Rows of files that left, though a pass that was cut short could not note it. `present`: every
+  // inode that a look at the whole directory has met.
+  void forget_departed(const std::unordered_set<std::uint64_t>& present);
   [[nodiscard]] bool is_full() const;
   // One round of the steps for what was added.
   void flush();
@@ -59,16 +62,28 @@ class ImportBatch {
   void finish();
   // Files that were refused and stay, for want of an errors directory; once.
   std::vector<FileIdentity> take_refused() { return std::exchange(refused_, {}); }
+  // Files that changed while they were read, or are on their way under another name; once.
+  std::vector<std::string> take_unsettled() { return std::exchange(unsettled_, {}); }
+  // Files whose bytes could not be read; once.
+  std::vector<std::string> take_unreadable() { return std::exchange(unreadable_, {}); }
 
  private:
+  struct Sent {
+    MessageId id;
+    FileIdentity file;
+    std::string path;
+    bool is_told = false;  // counted as imported
+  };
   [[nodiscard]] bool is_still_there(const ImportClaim& claim);
   void drop_vanished();
   void send();
   void send_as_records(ImportEntry& entry);
   void settle(ImportEntry& entry);
+  void tell(const MessageId& id, const FileIdentity& file, const std::string& path);
   void refuse(ImportEntry& entry);
-  void depart(const MessageId& id, const FileIdentity& file, const std::string& path);
+  void depart(const Sent& one);
   void note(Departure departure, const MessageId& id);
+  [[nodiscard]] bool has_left(const KnownImport& known);
 
   const ImportParts parts_;
   const ImportReactions& reactions_;
@@ -81,17 +96,16 @@ class ImportBatch {
   ImportRefusals refusals_;
   SourceRemoval removal_;
 
-  struct Sent {
-    MessageId id;
-    FileIdentity file;
-    std::string path;
-  };
   std::vector<ImportEntry> entries_;  // to be claimed and sent
   std::uint64_t entries_bytes_ = 0;
+  std::unordered_set<std::uint64_t> entries_inodes_;
   std::vector<Sent> sent_;           // durable, not marked yet
-  std::vector<Sent> departing_;      // marked by an earlier pass
+  std::vector<Sent> departing_;      // known to be durable from their rows
   std::vector<MessageId> departed_;  // files gone or never sent: their rows may go
   std::vector<FileIdentity> refused_;
+  std::vector<std::string> unsettled_;
+  std::vector<std::string> unreadable_;
+  std::unordered_set<MessageId> told_;  // counted as imported, and could not leave
 };
 
 }  // namespace spoolmq::adapters

@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kColumns =
     "SELECT id, state, device, inode, size, mtime_ns, ctime_ns, name,"
-    " content FROM imports ";
+    " content, records FROM imports ";
 
 KnownImport read_row(const IdentityDatabase::Statement& row) {
   KnownImport known;
@@ -18,6 +18,7 @@ KnownImport read_row(const IdentityDatabase::Statement& row) {
   known.file = {row.unsigned_integer(2), row.unsigned_integer(3), row.unsigned_integer(4),
                 row.integer(5), row.integer(6)};
   known.name = row.text(7);
+  known.records = row.unsigned_integer(9);
   return known;
 }
 
@@ -26,8 +27,8 @@ bool speaks_of(const KnownImport& known, const IdentityDatabase::Statement& row,
   constexpr int kContent = 8;
   if (known.file == file) return true;
   if (!known.file.same_content_as(file)) return false;
-  if (row.is_null(kContent)) return true;
-  return known.state != ImportState::kDone && content && row.unsigned_integer(kContent) == *content;
+  if (known.state == ImportState::kDone) return false;
+  return row.is_null(kContent) || (content && row.unsigned_integer(kContent) == *content);
 }
 
 }  // namespace
@@ -74,6 +75,7 @@ void ImportIdentity::take(const DirectoryIdentity& directory, const Step& step,
   IdentityDatabase::Transaction transaction(database_);
   remove_rows(step.forgotten);
   set_state(step.done, step.done_as);
+  set_changed(step.done, step.changed_ns);
   insert_claims(directory, step.claims, now_ms);
   transaction.commit();
 }
@@ -89,6 +91,7 @@ void ImportIdentity::insert_claims(const DirectoryIdentity& directory,
     if (const auto known = find(claim.file, claim.content)) {
       claim.id = known->id;
       claim.state = known->state;
+      claim.records = known->records;
       // So that the next look needs no content to know it.
       if (known->file != claim.file || known->name != claim.name) {
         refresh.bind(1, claim.file.ctime_ns).bind(2, claim.name).bind(3, claim.id).run();
@@ -111,6 +114,24 @@ void ImportIdentity::set_state(std::span<const MessageId> ids, ImportState state
   }
 }
 
+void ImportIdentity::set_changed(std::span<const MessageId> ids,
+                                 std::span<const std::int64_t> changed_ns) {
+  if (changed_ns.empty()) return;
+  SPOOLMQ_CHECK(changed_ns.size() == ids.size());
+  auto update =
+      database_.prepare("UPDATE imports SET ctime_ns = ?1 WHERE id = ?2 AND ctime_ns <> ?1");
+  for (std::size_t i = 0; i < ids.size(); ++i) update.bind(1, changed_ns[i]).bind(2, ids[i]).run();
+}
+
+void ImportIdentity::note_records(const MessageId& id, std::uint64_t records) {
+  IdentityDatabase::Transaction transaction(database_);
+  database_.prepare("UPDATE imports SET records = ? WHERE id = ?")
+      .bind(1, records)
+      .bind(2, id)
+      .run();
+  transaction.commit();
+}
+
 void ImportIdentity::mark(std::span<const MessageId> ids, ImportState state) {
   if (ids.empty()) return;
   IdentityDatabase::Transaction transaction(database_);
@@ -128,6 +149,20 @@ void ImportIdentity::forget(std::span<const MessageId> ids) {
 void ImportIdentity::remove_rows(std::span<const MessageId> ids) {
   auto remove = database_.prepare("DELETE FROM imports WHERE id = ?");
   for (const MessageId& id : ids) remove.bind(1, id).run();
+}
+
+std::vector<KnownImport> ImportIdentity::done_and_absent(
+    const DirectoryIdentity& directory, const std::unordered_set<std::uint64_t>& present) {
+  std::vector<KnownImport> found;
+  auto row = database_.prepare(std::string(kColumns) +
+                               "WHERE directory_device = ? AND directory_inode = ? AND state = ?");
+  row.bind(1, directory.device).bind(2, directory.inode);
+  row.bind(3, std::int64_t{static_cast<std::uint8_t>(ImportState::kDone)});
+  while (row.step()) {
+    KnownImport known = read_row(row);
+    if (!present.contains(known.file.inode)) found.push_back(std::move(known));
+  }
+  return found;
 }
 
 void ImportIdentity::forget_absent(const DirectoryIdentity& directory, std::int64_t before_ms,

@@ -42,6 +42,7 @@ struct KnownImport {
   ImportState state = ImportState::kIntent;
   FileIdentity file;
   std::string name;  // when it was claimed
+  std::uint64_t records = 0;
 };
 
 struct ImportClaim {
@@ -50,6 +51,7 @@ struct ImportClaim {
   std::optional<std::uint64_t> content;      // XXH3-64 of all bytes; none for large files
   MessageId id;                              // in: for a new row; out: the row's
   ImportState state = ImportState::kIntent;  // out
+  std::uint64_t records = 0;                 // out: of a split file, those that were sent
   bool is_new = false;                       // out: the row was made for this claim
 };
 
@@ -57,10 +59,10 @@ class ImportIdentity {
  public:
   explicit ImportIdentity(IdentityDatabase& database);
 
-  // Where only the time of change differs, it depends on the row. Without content (a large file) it
-  // matches: taking its bytes into the queue by a link changes that time. With content, an intent
-  // or kept row matches if that is equal; a done one does not, for the file it speaks of may be
-  // gone and another have its inode.
+  // Where only the time of change differs, it depends on the row. An intent or kept one matches if
+  // its content is equal, or if it has none (a large file: taking its bytes into the queue by a
+  // link changes that time). A done one does not, for the file it speaks of may be gone and another
+  // have its inode; hence `changed`.
   std::optional<KnownImport> find(const FileIdentity& file,
                                   const std::optional<std::uint64_t>& content);
   std::optional<KnownImport> find(const MessageId& id);
@@ -74,10 +76,12 @@ class ImportIdentity {
     std::span<const MessageId> forgotten;  // their files are durably gone: the rows go
     std::span<const MessageId> done;       // their messages are durable
     ImportState done_as = ImportState::kDone;
-    std::span<ImportClaim> claims;  // each gets its row, old or new
+    std::span<ImportClaim> claims;               // each gets its row, old or new
+    std::span<const std::int64_t> changed_ns{};  // of `done`, one each: their times of change now
   };
   void take(const DirectoryIdentity& directory, const Step& step, std::int64_t now_ms);
   // One transaction each, durable on return.
+  void note_records(const MessageId& id, std::uint64_t records);  // of a split file: sent for good
   void mark(std::span<const MessageId> ids, ImportState state);
   void forget(std::span<const MessageId> ids);
 
@@ -85,11 +89,15 @@ class ImportIdentity {
   // left behind where a file was removed by hand, or by a pass that was cut short.
   void forget_absent(const DirectoryIdentity& directory, std::int64_t before_ms,
                      const std::unordered_set<std::uint64_t>& present);
+  // The directory's done rows whose inode is not in `present`.
+  std::vector<KnownImport> done_and_absent(const DirectoryIdentity& directory,
+                                           const std::unordered_set<std::uint64_t>& present);
 
  private:
   // Within a transaction.
   void remove_rows(std::span<const MessageId> ids);
   void set_state(std::span<const MessageId> ids, ImportState state);
+  void set_changed(std::span<const MessageId> ids, std::span<const std::int64_t> changed_ns);
   void insert_claims(const DirectoryIdentity& directory, std::span<ImportClaim> claims,
                      std::int64_t now_ms);
 

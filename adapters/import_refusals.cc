@@ -1,9 +1,12 @@
 #include "adapters/import_refusals.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
 #include "adapters/export_name.h"
+#include "adapters/source_removal.h"
+#include "adapters/template_text.h"
 #include "core/id_source.h"
 #include "core/text.h"
 #include "core/units.h"
@@ -26,11 +29,70 @@ std::string fitting(std::string_view name) {
 }
 
 std::string record_name(std::string_view name, std::uint64_t number) {
-  const std::size_t dot = name.rfind('.');
-  const bool has_extension = dot != std::string_view::npos && dot > 0;
-  const std::string_view stem = name.substr(0, has_extension ? dot : name.size());
-  return std::string(stem) + ".record-" + std::to_string(number) +
-         std::string(has_extension ? name.substr(dot) : std::string_view());
+  const auto [stem, extension] = split_extension(name);
+  const std::string tail = ".record-" + std::to_string(number) + std::string(extension);
+  return std::string(stem.substr(0, kMaxStemBytes - tail.size())) + tail;
+}
+
+// All of it under its name, or nothing; false: the name is taken. Not durable before the directory
+// is synced.
+bool put_whole(Dir& errors, const std::string& name, const std::function<void(File&)>& write) {
+  std::unique_ptr<File> made = errors.create_unnamed(kOwnerReadWrite);
+  const bool is_unnamed = made != nullptr;
+  if (!is_unnamed) made = errors.create(name, kOwnerReadWrite, IfExists::kFail);
+  write(*made);
+  made->sync();
+  return !is_unnamed || errors.link_unnamed(*made, name);
+}
+
+bool put_text(Dir& errors, const std::string& name, std::string_view text) {
+  return put_whole(errors, name, [&](File& file) { file.write_at(as_bytes(text), 0); });
+}
+
+bool has_bytes(Dir& errors, const std::string& name, std::string_view bytes) {
+  const auto there = errors.status(name);
+  return there && there->kind == FileKind::kRegular && there->size == bytes.size() &&
+         read_file(errors, name, bytes.size() + 1) == bytes;
+}
+
+void copy_bytes(File& from, File& to) {
+  std::array<std::byte, kPieceBytes> piece{};
+  std::uint64_t offset = 0;
+  while (const std::size_t got = from.read_at(piece, offset)) {
+    to.write_at(std::span(piece).first(got), offset);
+    offset += got;
+  }
+}
+
+bool have_same_bytes(File& one, File& other) {
+  std::array<std::byte, kPieceBytes> a{};
+  std::array<std::byte, kPieceBytes> b{};
+  std::uint64_t offset = 0;
+  while (true) {
+    const std::size_t got = one.read_at(a, offset);
+    if (other.read_at(b, offset) != got || !std::equal(a.begin(), a.begin() + got, b.begin())) {
+      return false;
+    }
+    if (got == 0) return true;
+    offset += got;
+  }
+}
+
+// The same but for when it was written.
+bool is_same_reason(Dir& errors, const std::string& name, const std::string& text) {
+  constexpr std::size_t kAtBytes = 64;
+  const auto there = errors.status(name);
+  if (!there || there->kind != FileKind::kRegular || there->size > text.size() + kAtBytes) {
+    return false;
+  }
+  const std::string found = read_file(errors, name, text.size() + kAtBytes + 1).value_or("");
+  const std::size_t same = text.rfind("\nat: ");
+  return found.compare(0, found.rfind("\nat: "), text, 0, same) == 0;
+}
+
+Error taken_meanwhile(const Dir& errors, const std::string& name) {
+  return {ErrorCode::kTryAgain, "put aside", errors.path() + "/" + name,
+          "the name was taken meanwhile"};
 }
 
 }  // namespace
@@ -49,13 +111,19 @@ std::string ImportRefusals::reason_text(const std::string& path, std::string_vie
   return text + "reason: " + printable(why) + "\nat: " + format_time(clock_.wall_ms()) + "\n";
 }
 
-std::string ImportRefusals::write_reason(Dir& errors, const std::string& name,
-                                         const std::string& text) {
+std::optional<std::string> ImportRefusals::write_reason(Dir& errors, const std::string& name,
+                                                        const std::string& text,
+                                                        const IsThere& is_there) {
   const std::string wanted = fitting(name);
   std::string free = wanted;
   for (std::uint64_t tries = 1; tries <= kMaxTries; ++tries) {
-    if (!errors.status(free) && !errors.status(free + std::string(kReasonSuffix))) {
-      replace_file(errors, free + std::string(kReasonSuffix), text, kOwnerReadWrite);
+    const std::string reason = free + std::string(kReasonSuffix);
+    if (errors.status(free)) {
+      if (is_there(free)) return std::nullopt;
+    } else if (is_same_reason(errors, reason, text)) {
+      return free;
+    } else if (!errors.status(reason) && put_text(errors, reason, text)) {
+      errors.sync();
       return free;
     }
     free = fitting(numbered_file_name(wanted, tries <= kNumbersInTurn ? tries : random_bits()));
@@ -64,14 +132,15 @@ std::string ImportRefusals::write_reason(Dir& errors, const std::string& name,
               "every numbered name is taken");
 }
 
-bool ImportRefusals::move(const std::string& path, std::string_view why) {
+bool ImportRefusals::move(const std::string& path, const FileIdentity& file, std::string_view why) {
   if (errors_ == nullptr) return false;
   const SplitPath split = split_path(path);
   Dir* const from = source_.changing(split.directory);
   if (from == nullptr || !from->status(split.name)) return false;
   Dir& errors = errors_->at(path, clock_.wall_ms());
   const std::string name =
-      write_reason(errors, std::string(split.name), reason_text(path, why, nullptr));
+      *write_reason(errors, std::string(split.name), reason_text(path, why, nullptr),
+                    [](const std::string&) { return false; });
   bool moved = false;
   try {
     moved = from->rename_new(split.name, errors, name);
@@ -82,6 +151,12 @@ bool ImportRefusals::move(const std::string& path, std::string_view why) {
       throw;
     }
   }
+  // A program put another file under that name at that moment.
+  const auto caught = moved ? errors.status(name) : std::nullopt;
+  if (caught && !identity_of(*caught).same_content_as(file)) {
+    rename_to_free_name(errors, name, *from, std::string(split.name));
+    moved = false;
+  }
   if (!moved) errors.unlink(name + std::string(kReasonSuffix));
   errors_->sync();
   source_.sync();
@@ -91,16 +166,17 @@ bool ImportRefusals::move(const std::string& path, std::string_view why) {
 bool ImportRefusals::copy(File& file, const std::string& path, std::string_view why) {
   if (errors_ == nullptr) return false;
   Dir& errors = errors_->at(path, clock_.wall_ms());
-  const std::string name =
-      write_reason(errors, std::string(split_path(path).name), reason_text(path, why, nullptr));
-  const std::unique_ptr<File> copied = errors.create(name, kOwnerReadWrite, IfExists::kFail);
-  std::array<std::byte, kPieceBytes> piece{};
-  std::uint64_t offset = 0;
-  while (const std::size_t got = file.read_at(piece, offset)) {
-    copied->write_at(std::span(piece).first(got), offset);
-    offset += got;
+  const auto is_there = [&](const std::string& name) {
+    const auto there = errors.status(name);
+    if (!there || there->kind != FileKind::kRegular) return false;
+    const std::unique_ptr<File> found = errors.open(name, Access::kRead);
+    return found && have_same_bytes(*found, file);
+  };
+  const auto name = write_reason(errors, std::string(split_path(path).name),
+                                 reason_text(path, why, nullptr), is_there);
+  if (name && !put_whole(errors, *name, [&](File& copied) { copy_bytes(file, copied); })) {
+    throw taken_meanwhile(errors, *name);
   }
-  copied->sync();
   errors_->sync();
   return true;
 }
@@ -109,16 +185,10 @@ bool ImportRefusals::put_record(const std::string& path, const SplitRecord& reco
                                 std::string_view why) {
   if (errors_ == nullptr) return false;
   Dir& errors = errors_->at(path, clock_.wall_ms());
-  const std::string wanted = fitting(record_name(split_path(path).name, record.number));
-  const auto there = errors.status(wanted);
-  if (there && there->kind == FileKind::kRegular && there->size == record.body.size() &&
-      read_file(errors, wanted, record.body.size() + 1) == record.body) {
-    return true;
-  }
-  const std::string name = write_reason(errors, wanted, reason_text(path, why, &record));
-  const std::unique_ptr<File> made = errors.create(name, kOwnerReadWrite, IfExists::kFail);
-  made->write_at(as_bytes(record.body), 0);
-  made->sync();
+  const auto name = write_reason(
+      errors, record_name(split_path(path).name, record.number), reason_text(path, why, &record),
+      [&](const std::string& taken) { return has_bytes(errors, taken, record.body); });
+  if (name && !put_text(errors, *name, record.body)) throw taken_meanwhile(errors, *name);
   errors_->sync();
   return true;
 }

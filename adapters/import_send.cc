@@ -56,8 +56,11 @@ SendOutcome stream(Queue& queue, const ImportEntry& entry) {
   File& file = *entry.large;
   std::uint64_t offset = 0;
   bool changed = false;
+  bool unreadable = false;
   const BodySource body = [&](std::span<char> into) {
+    unreadable = true;  // unless it returns
     const std::size_t got = file.read_at(std::as_writable_bytes(into), offset);
+    unreadable = false;
     offset += got;
     if (got == 0) {
       changed = offset != entry.claim.file.size || identity_of(file.status()) != entry.claim.file;
@@ -70,7 +73,9 @@ SendOutcome stream(Queue& queue, const ImportEntry& entry) {
   };
   try {
     queue.send_stream(with_id(entry), body, durably());
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (unreadable) log_unreadable(entry.claim.name, error);
+    if (unreadable) return SendOutcome::kUnreadable;
     if (!changed) throw;
     return SendOutcome::kChanged;
   }
@@ -107,6 +112,10 @@ std::string shown(std::string_view text) {
 }
 
 }  // namespace
+
+void log_unreadable(const std::string& path, const Error& error) {
+  log::warn("left a file that cannot be read", {{"file", printable(path)}, {"why", error.why()}});
+}
 
 SendOptions durably() {
   SendOptions options;

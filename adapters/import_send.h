@@ -19,9 +19,10 @@ namespace spoolmq::adapters {
 
 enum class SendOutcome : std::uint8_t {
   kNotTried,
-  kKnown,    // the claim found it done or kept: nothing was sent
-  kSent,     // its message is durable
-  kChanged,  // somebody wrote to the file while it was read: nothing was sent
+  kKnown,       // the claim found it done or kept: nothing was sent
+  kSent,        // its message is durable
+  kChanged,     // somebody wrote to the file while it was read: nothing was sent
+  kUnreadable,  // nothing was sent
   kRefused,
 };
 
@@ -36,6 +37,9 @@ struct ImportEntry {
 // Headers that tell where the message comes from; no body. `head`: the file's first bytes.
 Message message_of(const std::string& path, const FileStatus& status, std::string_view source,
                    std::string_view head, std::int64_t wall_ms, const ImportSettings& settings);
+
+// One of them never holds up the others.
+void log_unreadable(const std::string& path, const Error& error);
 
 // Whatever the queue's setting: the file is removed for good once its message is sent.
 SendOptions durably();

@@ -1,6 +1,8 @@
 #include "adapters/import_session.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "adapters/import_selection.h"
@@ -15,7 +17,8 @@ constexpr std::size_t kEntriesPerTurn = 4096;
 constexpr std::size_t kAgainPerTurn = 4096;
 constexpr std::int64_t kForgetAbsentAfterMs = std::int64_t{7} * 24 * 60 * 60 * 1000;
 constexpr std::size_t kMaxClosedThenRenamed = 1'000;
-constexpr std::int64_t kHoldMs = 500;  // between looks at a queue that is full
+constexpr std::int64_t kHoldMs = 500;     // between looks at a queue that is full
+constexpr std::int64_t kAgainMs = 1'000;  // after a file changed while it was read
 
 // Asked only where the rules care: two system calls per file.
 watcher::Writers writers_of(File& file, const watcher::ReadinessOptions& options) {
@@ -23,13 +26,21 @@ watcher::Writers writers_of(File& file, const watcher::ReadinessOptions& options
   return watcher::ReadLease(file).writers();
 }
 
+// One spelling for each directory, whatever links lead to it.
+std::string real_path(Dir& directory) {
+  std::error_code none;
+  const auto real = std::filesystem::canonical(directory.path(), none);
+  return none ? directory.path() : real.string();
+}
+
 // Where done and errors lie below the imported directory, relative to it.
 std::vector<std::string> directories_aside(const ImportParts& parts) {
-  const std::string top = parts.source.root().path() + "/";
+  const std::string top = real_path(parts.source.root()) + "/";
   std::vector<std::string> found;
   for (SideDirectory* const side : {parts.done, parts.errors}) {
-    if (side == nullptr || !side->base().path().starts_with(top)) continue;
-    found.push_back(side->base().path().substr(top.size()) + "/");
+    if (side == nullptr) continue;
+    const std::string path = real_path(side->base());
+    if (path.starts_with(top)) found.push_back(path.substr(top.size()) + "/");
   }
   return found;
 }
@@ -77,6 +88,7 @@ void ImportSession::hint(const watcher::Hint& hint) {
   if (hint.kind == Kind::kGone) {
     waiting_.remove(hint.name);
     blocked_.erase(hint.name);
+    unreadable_.erase(hint.name);
     second_look_.erase(hint.name);
     closed_then_renamed_.renamed_from(hint.name, hint.rename);
     return;
@@ -118,12 +130,15 @@ Adapter::Turn ImportSession::turn() {
       if (scan_) return next_turn(true);
     }
     see_again();
-    if (next_candidate_ < candidates_.size() && has_room()) {
-      import_some();
-      if (!report_.stopped && next_candidate_ < candidates_.size()) return next_turn(true);
+    if (next_candidate_ == candidates_.size()) held_.reset();
+    if (next_candidate_ < candidates_.size()) {
+      if (const std::uint64_t most = room(); most > 0) {
+        import_some(most);
+        if (!report_.stopped && next_candidate_ < candidates_.size()) return next_turn(true);
+      }
     }
     batch_->finish();
-    for (const FileIdentity& file : batch_->take_refused()) refused_.insert(file);
+    take_leftovers();
   } catch (...) {
     // What is half done is on disk; this object's view of it is worth nothing now.
     batch_.reset();
@@ -151,6 +166,7 @@ void ImportSession::begin_scan() {
       parts_.source, parts_.settings.depth,
       [this](const std::string& path) { return !is_aside(path + "/"); });
   present_.clear();
+  left_departing_.clear();
   rows_ = parts_.identity.inodes();
   report_.left_unfinished = 0;
   report_.left_stuck = 0;
@@ -187,9 +203,13 @@ void ImportSession::end_scan() {
   for (const auto& [directory, id] : std::exchange(left_departing_, {})) {
     batch_->resume(directory, id);
   }
+  batch_->forget_departed(present_);
   parts_.identity.forget_absent(identify(parts_.source.root()),
                                 parts_.clock.wall_ms() - kForgetAbsentAfterMs, present_);
-  sort_candidates();
+  std::erase_if(second_look_, [this](const std::string& path) {
+    return !waiting_.contains(path) && !blocked_.contains(path);
+  });
+  sort_candidates(0);
 }
 
 std::optional<FileStatus> ImportSession::status_of(const std::string& path) {
@@ -216,18 +236,21 @@ bool ImportSession::done_file_is_there(const std::string& path) {
 // that was seen under a temporary name counts for the final one.
 void ImportSession::see(const std::string& path, const FileStatus& status) {
   if (status.kind != FileKind::kRegular) return;
+  if (parse_departing_name(split_path(path).name)) return;  // under way, whatever the patterns are
   const std::int64_t now = parts_.clock.boot_ms();
   const watcher::Verdict verdict = readiness_.look(status, done_file_is_there(path), now);
   if (!is_selected(path, parts_.settings)) return;
   if (readiness_.look_at_name(path).kind != watcher::Verdict::Kind::kReady) {
-    ++report_.left_unfinished;
+    if (scan_) ++report_.left_unfinished;
     return;
   }
   const FileIdentity file = identity_of(status);
   if (settled_.contains(file) || refused_.contains(file)) return;
   const auto unfit = find_unfit(status, true, parts_.clock.wall_ms(), parts_.settings);
   if (unfit) {
-    if (unfit->left_ms) waiting_.add(path, now + *unfit->left_ms);
+    if (!unfit->left_ms) return;
+    waiting_.add(path, now + *unfit->left_ms);
+    blocked_.insert(path);
     return;
   }
   const bool first_look = !second_look_.contains(path);
@@ -257,57 +280,73 @@ void ImportSession::wait_for(const std::string& path, const watcher::Verdict& ve
 
 void ImportSession::see_again() {
   const std::vector<std::string> due = waiting_.take_due(parts_.clock.boot_ms(), kAgainPerTurn);
+  const std::size_t sorted = candidates_.size();
   for (const std::string& path : due) {
+    blocked_.erase(path);
     const std::optional<FileStatus> status = status_of(path);
     if (status) see(path, *status);
     if (!waiting_.contains(path)) second_look_.erase(path);
   }
-  if (!due.empty()) sort_candidates();
+  if (candidates_.size() > sorted) sort_candidates(sorted);
 }
 
-void ImportSession::sort_candidates() {
-  candidates_.erase(candidates_.begin(),
-                    candidates_.begin() + static_cast<std::ptrdiff_t>(next_candidate_));
-  next_candidate_ = 0;
+// The first `sorted` of them are in order.
+void ImportSession::sort_candidates(std::size_t sorted) {
   const bool by_name = parts_.settings.order == ImportOrder::kName;
-  std::sort(candidates_.begin(), candidates_.end(),
-            [by_name](const Candidate& a, const Candidate& b) {
-              if (by_name || a.mtime_ns == b.mtime_ns) return a.path < b.path;
-              return a.mtime_ns < b.mtime_ns;
-            });
+  const auto is_before = [by_name](const Candidate& a, const Candidate& b) {
+    if (by_name || a.mtime_ns == b.mtime_ns) return a.path < b.path;
+    return a.mtime_ns < b.mtime_ns;
+  };
+  const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(next_candidate_);
+  const auto added = candidates_.begin() + static_cast<std::ptrdiff_t>(sorted);
+  std::sort(added, candidates_.end(), is_before);
+  std::inplace_merge(first, added, candidates_.end(), is_before);
+  candidates_.erase(candidates_.begin(), first);
+  next_candidate_ = 0;
 }
 
 // ---- Taking
 
-// False: above the high mark files stay where they are.
-bool ImportSession::has_room() {
-  const Settings settings = parts_.queue.settings();
+// How many files may be taken; 0: above the high mark they stay where they are.
+std::uint64_t ImportSession::room() {
   const std::uint64_t high = parts_.settings.high_mark;
-  if (high == 0) return true;
+  if (high == 0) return UINT64_MAX;
   if (held_ && parts_.clock.boot_ms() < held_until_boot_ms_) {
     report_.stopped = Error(ErrorCode::kTryAgain, "import", parts_.queue.name(), *held_);
-    return false;
+    return 0;
   }
   const auto ready = static_cast<std::uint64_t>(parts_.queue.stats().of(State::kReady).messages);
   const std::uint64_t low = parts_.settings.low_mark > 0 ? parts_.settings.low_mark : high / 2;
-  if (ready < (held_ ? low + 1 : high)) {
+  if (ready < high && (!held_ || ready <= low)) {
     held_.reset();
-    return true;
+    return high - ready;
   }
   held_ = std::to_string(ready) + " messages are ready, high-mark is " + std::to_string(high) +
           ": files stay until " + std::to_string(low) + " are left";
   held_until_boot_ms_ = parts_.clock.boot_ms() + kHoldMs;
   report_.stopped = Error(ErrorCode::kTryAgain, "import", parts_.queue.name(), *held_);
-  return false;
+  return 0;
 }
 
-void ImportSession::import_some() {
+void ImportSession::import_some(std::uint64_t most) {
   while (next_candidate_ < candidates_.size()) {
     const std::string path = std::move(candidates_[next_candidate_++].path);
     second_look_.erase(path);
+    unreadable_.erase(path);
     try_file(path);
     if (report_.stopped) return;
-    if (batch_->is_full()) return batch_->flush();
+    if (batch_->is_full() || --most == 0) return batch_->flush();
+  }
+}
+
+// What was to be taken and was not.
+void ImportSession::take_leftovers() {
+  for (const FileIdentity& file : batch_->take_refused()) refused_.insert(file);
+  for (std::string& path : batch_->take_unreadable()) unreadable_.insert(std::move(path));
+  const std::int64_t again = parts_.clock.boot_ms() + kAgainMs;
+  for (const std::string& path : batch_->take_unsettled()) {
+    blocked_.insert(path);
+    waiting_.add(path, again);
   }
 }
 
@@ -320,7 +359,7 @@ std::unique_ptr<File> ImportSession::open(const std::string& path) {
     return directory->open(split.name, Access::kRead);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kOsResource) throw;
-    log::warn("left a file that cannot be read", {{"file", printable(path)}, {"why", error.why()}});
+    log_unreadable(path, error);
     unreadable_.insert(path);
     return nullptr;
   }
@@ -338,6 +377,7 @@ void ImportSession::try_file(const std::string& path) {
       settled_.insert(identity);
       return;
     }
+    known->file = identity;
     return batch_->add_known(std::move(*known), path);
   }
   if (const auto unfit =
@@ -381,6 +421,7 @@ Adapter::Turn ImportSession::next_turn(bool more) {
       second_look_, [this](const std::string& path) { return blocked_.contains(path); });
   turn.next_boot_ms = INT64_MAX;
   if (const auto next = waiting_.next()) turn.next_boot_ms = *next;
+  if (turn.next_boot_ms <= parts_.clock.boot_ms()) turn.idle = false;
   if (held_) {
     turn.next_boot_ms = std::min(turn.next_boot_ms, held_until_boot_ms_);
     turn.idle = true;

@@ -61,9 +61,10 @@ class ImportSession {
   void see_again();
   bool done_file_is_there(const std::string& path);
   void wait_for(const std::string& path, const watcher::Verdict& verdict, bool first_look);
-  void sort_candidates();
-  bool has_room();
-  void import_some();
+  void sort_candidates(std::size_t sorted);
+  std::uint64_t room();
+  void import_some(std::uint64_t most);
+  void take_leftovers();
   void try_file(const std::string& path);
   watcher::Verdict look_at_open(const std::string& path, File& file, const FileStatus& status);
   void count_waiting();

@@ -28,13 +28,28 @@ class SplitSending {
       : queue_(queue), file_(entry), settings_(settings), refusals_(refusals), refused_(refused) {}
 
   SplitSent run() {
+    try {
+      return read();
+    } catch (const Error& error) {
+      if (!unreadable_) throw;
+      log_unreadable(file_.claim.name, error);
+      file_.outcome = SendOutcome::kUnreadable;
+      return std::move(sent_);
+    }
+  }
+
+ private:
+  SplitSent read() {
     std::uint64_t offset = 0;
     const auto splitter = make_splitter(settings_.split, [&](std::span<char> into) {
+      unreadable_ = true;  // unless it returns
       const std::size_t got = file_.large->read_at(std::as_writable_bytes(into), offset);
+      unreadable_ = false;
       offset += got;
       return got;
     });
     while (auto record = splitter->next()) {
+      if (record->number <= file_.claim.records) continue;
       if (record->bad) {
         refuse(*record, {ErrorCode::kBadData, "split", file_.claim.name, *record->bad});
       } else {
@@ -50,7 +65,6 @@ class SplitSending {
     return std::move(sent_);
   }
 
- private:
   void add(SplitRecord record) {
     ImportEntry entry;
     entry.claim.id = record_id(file_.claim.id, record.number);
@@ -66,6 +80,7 @@ class SplitSending {
   void flush() {
     sent_.stopped = send_entries(queue_, batch_, settings_);
     for (std::size_t i = 0; i < batch_.size(); ++i) {
+      if (batch_[i].outcome != SendOutcome::kNotTried) sent_.settled = records_[i].number;
       if (batch_[i].outcome == SendOutcome::kSent) ++sent_.records;
       if (batch_[i].outcome != SendOutcome::kRefused) continue;
       records_[i].body = std::move(batch_[i].message.body);
@@ -95,6 +110,7 @@ class SplitSending {
   std::vector<ImportEntry> batch_;
   std::vector<SplitRecord> records_;  // of batch_, without bodies
   std::size_t batch_bytes_ = 0;
+  bool unreadable_ = false;
   SplitSent sent_;
 };
 

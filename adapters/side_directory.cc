@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/export_name.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -10,12 +11,12 @@ namespace {
 
 constexpr std::size_t kMaxUsed = 64;
 
-// "." and ".." and empty parts lead nowhere new.
+// "." and ".." and empty parts lead nowhere new; a part made of a file's name may be too long.
 std::vector<std::string> parts_of(std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
+    const std::string_view part = path.substr(0, slash).substr(0, kMaxFileNameBytes);
     if (!part.empty() && part != "." && part != "..") parts.emplace_back(part);
     path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
   }

@@ -102,6 +102,12 @@ ImportReport DirectoryWorld::import(ImportSettings settings, const ImportReactio
   return session.report();
 }
 
+std::int64_t DirectoryWorld::import_rows() {
+  IdentityDatabase database = identities();
+  auto row = database.prepare("SELECT count(*) FROM imports");
+  return row.step() ? row.integer(0) : 0;
+}
+
 ExportReport DirectoryWorld::export_to_out(const ExportSettings& settings,
                                            const ExportReactions& reactions) {
   const auto target = dir("out");

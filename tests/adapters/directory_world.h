@@ -58,6 +58,7 @@ class DirectoryWorld {
   ImportReport import(ImportSettings settings = at_first_look(),
                       const ImportReactions& reactions = {});
   static ImportSettings at_first_look();
+  std::int64_t import_rows();  // that imports.db holds
   ExportReport export_to_out(const ExportSettings& settings = {},
                              const ExportReactions& reactions = {});
   // As a pass leaves it that was cut off before the rename of the next message's file.

@@ -82,6 +82,21 @@ TEST(ExportAdapter, ForgetsItsRowsWhenIdle) {
   EXPECT_TRUE(ExportIdentity(database, identify(*world.dir("out"))).ids().empty());
 }
 
+TEST(ExportAdapter, RemovesWhatAnotherLeftWhenThatMessageHasGone) {
+  DirectoryWorld world;
+  send(world, "one", "a");
+  auto held = world.queue().receive();
+  ASSERT_TRUE(held);
+  const std::string left = export_temporary(held->receipt().id, 1);
+  world.put("out", left, "half");
+  Running running(world);
+  running.until_idle();
+  EXPECT_TRUE(world.files("out").contains(left)) << "the other may be at work on it";
+  held->ack();
+  running.until_idle();
+  EXPECT_TRUE(world.files("out").empty());
+}
+
 TEST(ExportAdapter, WaitsInTheQueueUntilItIsInterrupted) {
   using Clock = std::chrono::steady_clock;
   DirectoryWorld world;

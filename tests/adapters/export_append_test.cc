@@ -235,7 +235,8 @@ TEST(IdentityDatabase, TakesOneOfTheFirstVersion) {
     const ExportRow row{id, 1, 0, "kept"};
     ExportIdentity(database, {1, 2}).update({&row, 1}, {});
     for (const char* sql :
-         {"DROP TABLE appends", "DROP TABLE append_files", "PRAGMA user_version = 1"}) {
+         {"DROP TABLE appends", "DROP TABLE append_files",
+          "ALTER TABLE imports DROP COLUMN records", "PRAGMA user_version = 1"}) {
       database.prepare(sql).run();
     }
   }

@@ -153,14 +153,26 @@ TEST(Export, RemovesWhatAKilledPassLeftOfMessagesThatAreGone) {
   DirectoryWorld world;
   const MessageId live = send(world, "live", {{"name", "a"}});
   const MessageId gone({1, 2, 3, 4, 5, 6, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 9});
-  world.put("out", "a", "taken");  // so that the live message stays
+  const auto held = world.queue().receive();  // another pass may be at work on it
   world.put("out", export_temporary(live, 1), "half");
   world.put("out", export_temporary(gone, 2), "half");
   world.put("out", ".spoolmq-mine.tmp", "not ours");
   world.export_to_out();
-  EXPECT_EQ(world.files("out"), (Files{{"a", "taken"},
-                                       {export_temporary(live, 1), "half"},
-                                       {".spoolmq-mine.tmp", "not ours"}}));
+  EXPECT_EQ(world.files("out"),
+            (Files{{export_temporary(live, 1), "half"}, {".spoolmq-mine.tmp", "not ours"}}));
+}
+
+TEST(Export, RemovesWhatEarlierAttemptsLeftOfAMessageThatIsItsOwnNow) {
+  DirectoryWorld world;
+  const MessageId taken = send(world, "one", {{"name", "a"}});
+  const MessageId free = send(world, "two", {{"name", "b"}});
+  world.put("out", "a", "taken");
+  for (const std::uint64_t nonce : {1U, 2U}) {
+    world.put("out", export_temporary(taken, nonce), "half");
+    world.put("out", export_temporary(free, nonce, ExportPart::kChecksum), "half");
+  }
+  world.export_to_out();
+  EXPECT_EQ(world.files("out"), (Files{{"a", "taken"}, {"b", "two"}}));
 }
 
 TEST(Export, GoesOnWithAFileThatOnlyLacksItsName) {

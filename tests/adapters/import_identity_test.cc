@@ -108,9 +108,34 @@ TEST(ImportIdentity, KnowsALargeFileAfterItWasLinked) {
   MemoryFileSystem disk;
   Opened world(disk);
   claimed(world.identity, claim_of(kFile, 1, std::nullopt));
+  EXPECT_TRUE(world.identity.find(touched(), std::nullopt));
+  const MessageId ids[] = {id(1)};
+  const std::int64_t changed_ns[] = {touched().ctime_ns};
+  world.identity.take(kDirectory, {{}, ids, ImportState::kDone, {}, changed_ns}, 5);
+  EXPECT_TRUE(world.identity.find(touched(), std::nullopt));
+}
+
+// The next file of that name, of the same size, mtime and inode, is another one.
+TEST(ImportIdentity, TakesNoOtherLargeFileForOneThatIsDone) {
+  MemoryFileSystem disk;
+  Opened world(disk);
+  claimed(world.identity, claim_of(kFile, 1, std::nullopt));
   const MessageId ids[] = {id(1)};
   world.identity.mark(ids, ImportState::kDone);
-  EXPECT_TRUE(world.identity.find(touched(), std::nullopt));
+  EXPECT_TRUE(world.identity.find(kFile, std::nullopt));
+  EXPECT_FALSE(world.identity.find(touched(), std::nullopt));
+}
+
+TEST(ImportIdentity, RemembersHowManyRecordsWereSent) {
+  MemoryFileSystem disk;
+  {
+    Opened world(disk);
+    EXPECT_EQ(claimed(world.identity, claim_of(kFile, 1, std::nullopt)).records, 0U);
+    world.identity.note_records(id(1), 7);
+  }
+  const auto later = disk.after_power_cut(spoolmq::test::Names::kLost, spoolmq::test::Bytes::kTorn);
+  Opened world(*later);
+  EXPECT_EQ(claimed(world.identity, claim_of(kFile, 2, std::nullopt)).records, 7U);
 }
 
 TEST(ImportIdentity, ForgetsOnlyOldRowsOfAbsentFilesOfThatDirectory) {
