@@ -1,5 +1,6 @@
 #pragma once
-// One import at work, in turns (adapter.h): looks at the directory when something hints at a change
+// One import at work, in turns (adapter.h; import_look.cc looks, import_take.cc takes,
+// import_explain.cc tells): looks at the directory when something hints at a change
 // and when a whole look is asked for; files that are ready go through an ImportBatch, the others
 // are looked at again when they may be. Everything it knows can be lost at any moment: imports.db
 // and the directory tell the next one.
