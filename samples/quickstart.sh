@@ -155,6 +155,7 @@ Try next:
   spoolmq receive docs --lease 10s      # prints a receipt, for: spoolmq ack docs RECEIPT
   spoolmq why docs                      # why nothing moves
   spoolmq --json stats docs
+  $source_dir/samples/order-desk/run.sh      # files in, files out, by itself: spoolmq serve
   spoolmq --help
   rm -r $scratch
 NEXT
