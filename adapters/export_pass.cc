@@ -11,7 +11,10 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::size_t kRoundMessages = 256;
+// A round's files get their names at its end. The first rounds are short, so that a service that is
+// killed again and again gets something done in between.
+constexpr std::size_t kFirstRoundMessages = 16;
+constexpr std::size_t kMostRoundMessages = 256;
 constexpr std::uint64_t kRoundBytes = 32 << 20;
 constexpr std::size_t kMaxLeft = 1000;
 constexpr std::size_t kMaxTold = 10'000;
@@ -32,7 +35,8 @@ ExportPass::ExportPass(const ExportPlace& place, const ExportSettings& settings,
       report_(report),
       renew_after_ms_(place.queue.settings().lease.count() / 3),
       writer_(make_writer(place, settings)),
-      renewed_boot_ms_(place.clock.boot_ms()) {}
+      renewed_boot_ms_(place.clock.boot_ms()),
+      round_messages_(kFirstRoundMessages) {}
 
 ExportPass::~ExportPass() {
   try {
@@ -49,7 +53,7 @@ bool ExportPass::is_interrupted() const {
 
 // So many that their bodies fit into memory.
 std::size_t ExportPass::round_size() {
-  std::size_t most = kRoundMessages;
+  std::size_t most = round_messages_;
   if (settings_.limit) {
     const std::uint64_t taken = report_.exported + report_.skipped;
     most = taken < *settings_.limit ? std::min<std::uint64_t>(most, *settings_.limit - taken) : 0;
@@ -85,6 +89,7 @@ ExportPass::Round ExportPass::round(Milliseconds wait) {
   });
   if (!finished) return Round::kInterrupted;
   settle(items);
+  round_messages_ = std::min(round_messages_ * 2, kMostRoundMessages);
   return Round::kMoved;
 }
 

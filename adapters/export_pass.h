@@ -94,6 +94,7 @@ class ExportPass {
   std::unique_ptr<ExportWriter> writer_;
   std::vector<Left> left_;  // leased, so that they do not come again at once
   std::int64_t renewed_boot_ms_;
+  std::size_t round_messages_;  // of the next round at most
   std::unordered_set<MessageId> told_;
 };
 

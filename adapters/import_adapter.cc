@@ -105,6 +105,38 @@ struct ImportAdapter::Opened {
   std::int64_t letters_due_boot_ms = 0;
 };
 
+// While it lives nobody else uses opened_.
+class ImportAdapter::Use {
+ public:
+  // Waits for as long as it takes, or for so long.
+  Use(ImportAdapter& adapter, std::optional<std::chrono::seconds> within) : adapter_(adapter) {
+    std::unique_lock lock(adapter_.use_mutex_);
+    const auto is_free = [this] { return !adapter_.in_use_; };
+    if (within) {
+      granted_ = adapter_.use_ended_.wait_for(lock, *within, is_free);
+    } else {
+      adapter_.use_ended_.wait(lock, is_free);
+      granted_ = true;
+    }
+    if (granted_) adapter_.in_use_ = true;
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    if (!granted_) return;
+    {
+      const std::lock_guard lock(adapter_.use_mutex_);
+      adapter_.in_use_ = false;
+    }
+    adapter_.use_ended_.notify_one();
+  }
+  [[nodiscard]] bool is_granted() const { return granted_; }
+
+ private:
+  ImportAdapter& adapter_;
+  bool granted_ = false;
+};
+
 ImportAdapter::ImportAdapter(ImportSettings settings, AdapterPlace place)
     : settings_(std::move(settings)), place_(std::move(place)) {
   SPOOLMQ_CHECK(place_.root != nullptr && place_.clock != nullptr);
@@ -121,6 +153,8 @@ std::vector<watcher::WatchOptions> ImportAdapter::watches() const {
 }
 
 void ImportAdapter::hint(std::size_t, const watcher::Hint& hint) {
+  // Of our own making; one that was left behind is found by a look at everything.
+  if (parse_departing_name(split_path(hint.name).name)) return;
   {
     const std::lock_guard guard(box_mutex_);
     // Writes in a row are one.
@@ -161,7 +195,7 @@ void ImportAdapter::close() {
 }
 
 Adapter::Turn ImportAdapter::turn() {
-  const std::lock_guard guard(turn_);
+  const Use use(*this, std::nullopt);
   interrupted_ = false;
   take_hints();
   Turn turn;
@@ -216,8 +250,8 @@ std::optional<std::string> ImportAdapter::relative_to_source(const std::string& 
 std::optional<std::vector<FileReason>> ImportAdapter::explain(const std::string& absolute_path) {
   const std::optional<std::string> relative = relative_to_source(absolute_path);
   if (!relative) return std::nullopt;
-  std::unique_lock guard(turn_, std::defer_lock);
-  if (!guard.try_lock_for(kExplainWithin)) {
+  const Use use(*this, kExplainWithin);
+  if (!use.is_granted()) {
     return std::vector{FileReason{"busy", "the import is at work on other files", {}, {}}};
   }
   if (opened_) return opened_->session.explain(*relative);

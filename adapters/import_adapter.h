@@ -5,6 +5,7 @@
 // Not thread-safe, but for hint() and explain().
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,7 @@ class ImportAdapter final : public Adapter {
 
  private:
   struct Opened;
+  class Use;
   [[nodiscard]] std::optional<std::string> relative_to_source(const std::string& path) const;
   void open();
   void close();
@@ -46,7 +48,11 @@ class ImportAdapter final : public Adapter {
 
   const ImportSettings settings_;
   const AdapterPlace place_;
-  std::timed_mutex turn_;  // guards opened_: held by turn() and explain()
+  // Whose turn it is with opened_: turn()'s or explain()'s. Not a timed mutex, which g++ 12's
+  // thread sanitizer does not follow.
+  std::mutex use_mutex_;  // guards in_use_
+  std::condition_variable use_ended_;
+  bool in_use_ = false;
   std::unique_ptr<Opened> opened_;
   ImportReport report_;
   std::size_t earlier_imported_ = 0;  // from directories that were at the path before

@@ -13,6 +13,7 @@
 namespace spoolmq::adapters {
 namespace {
 
+constexpr std::int64_t kLooksApartMs = 5'000;  // while there is work
 constexpr std::size_t kMaxClosedThenRenamed = 1'000;
 
 // One spelling for each directory, whatever links lead to it.
@@ -105,11 +106,21 @@ void ImportSession::hint(const watcher::Hint& hint) {
   waiting_.add(hint.name, 0);
 }
 
+// What was found is taken first, for a while: while many files come and go, events are lost again
+// and again, and each loss asks for a look.
+bool ImportSession::may_look() {
+  const std::int64_t now = parts_.clock.boot_ms();
+  const bool has_work = next_candidate_ < candidates_.size() && !held_;
+  if (has_work && now - last_look_boot_ms_ < kLooksApartMs) return false;
+  last_look_boot_ms_ = now;
+  return true;
+}
+
 Adapter::Turn ImportSession::turn() {
   if (!batch_) batch_.emplace(parts_, reactions_, report_, rows_);
   report_.stopped.reset();
   try {
-    if (look_at_all_ && !scan_) begin_scan();
+    if (look_at_all_ && !scan_ && may_look()) begin_scan();
     if (scan_) {
       scan_some();
       if (scan_) return next_turn(true);

@@ -55,6 +55,7 @@ class ImportSession {
   };
 
   [[nodiscard]] bool is_aside(std::string_view path) const;
+  bool may_look();
   void begin_scan();
   void scan_some();
   void end_scan();
@@ -83,6 +84,7 @@ class ImportSession {
 
   ClosedThenRenamed closed_then_renamed_;
   bool look_at_all_ = true;
+  std::int64_t last_look_boot_ms_ = INT64_MIN / 2;
   std::unique_ptr<SourceScan> scan_;                               // while one is under way
   std::unordered_set<std::uint64_t> present_;                      // inodes that it met
   std::vector<std::pair<std::string, MessageId>> left_departing_;  // directory, id
