@@ -261,9 +261,16 @@ void ImportBatch::refuse(ImportEntry& entry) {
 void ImportBatch::depart(const Sent& one) {
   const Departure departure = removal_.depart(one.id, one.file, one.path);
   const bool is_told = one.is_told || told_.contains(one.id);
+  if (departure == Departure::kStays && stuck_.insert(one.id).second) {
+    log::warn("an imported file stays: it may not be removed, or is being changed",
+              {{"file", printable(one.path)}, {"id", one.id.text()}});
+  }
   if (departure == Departure::kStays && is_told) told_.insert(one.id);
   if (departure == Departure::kGone && !is_told) tell(one.id, one.file, one.path);
-  if (departure != Departure::kStays) told_.erase(one.id);
+  if (departure != Departure::kStays) {
+    told_.erase(one.id);
+    stuck_.erase(one.id);
+  }
   note(departure, one.id);
 }
 

@@ -24,7 +24,9 @@ std::vector<std::string> parts_of(std::string_view path) {
 }
 
 std::unique_ptr<Dir> enter(Dir& parent, const std::string& name) {
-  if (parent.make_dir(name, parent.status().mode)) parent.sync();
+  // Synced also where it is there: whoever made it may have been killed before this.
+  parent.make_dir(name, parent.status().mode);
+  parent.sync();
   std::unique_ptr<Dir> made = parent.open_dir(name);
   if (!made) {
     throw Error(ErrorCode::kNotFound, "open", parent.path() + "/" + name, "it has disappeared");
@@ -64,8 +66,14 @@ std::optional<SideDirectory> SideDirectory::open(Dir& source, const std::string&
     }
     parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(at));
   } else {
-    base = enter_base(source, parts.front());
-    parts.erase(parts.begin());
+    Dir* parent = &source;
+    std::size_t at = 0;
+    for (; at < parts.size() && parts[at].find('{') == std::string::npos; ++at) {
+      base = enter_base(*parent, parts[at]);
+      if (!base) return std::nullopt;
+      parent = base.get();
+    }
+    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(at));
   }
   for (const std::string& part : parts) inner += (inner.empty() ? "" : "/") + part;
 

@@ -4,7 +4,6 @@
 
 #include "adapters/export_name.h"
 #include "core/id_source.h"
-#include "core/log.h"
 #include "spoolmq/error.h"
 #include "watcher/readiness.h"
 
@@ -70,8 +69,6 @@ Departure SourceRemoval::depart(const MessageId& id, const FileIdentity& file,
     if (error.code() == ErrorCode::kNotFound) return Departure::kNotOurs;
     if (error.code() != ErrorCode::kPermission) throw;
     keep(id);
-    log::warn("an imported file stays, for it may not be removed",
-              {{"file", error.subject()}, {"why", error.why()}});
     return Departure::kStays;
   }
   return finish(*directory, id, file, path);

@@ -44,6 +44,13 @@ TEST_F(SideDirectoryTest, MakesWhatItsTemplateNamesWhenItIsUsed) {
   EXPECT_EQ(disk_.names("in/done/2026/lyon"), std::vector<std::string>{"a.xml"});
 }
 
+TEST_F(SideDirectoryTest, BeginsWhereItsPlainPartsEnd) {
+  SideDirectory done = *open("aside/done/{date:%Y}");
+  EXPECT_TRUE(done.base().path().ends_with("in/aside/done"));
+  done.at("a", kNoonMs);
+  EXPECT_EQ(disk_.names("in/aside/done"), std::vector<std::string>{"2026"});
+}
+
 TEST_F(SideDirectoryTest, WhatItMadeAndHoldsIsDurableAfterASync) {
   SideDirectory done = *open("done/{date:%Y}/{date:%m}");
   done.at("a", kNoonMs).create("a", 0600, IfExists::kFail)->sync();
