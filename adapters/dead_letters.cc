@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/dead_letter_name.h"
+#include "adapters/side_directory.h"
 #include "core/id_source.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -25,7 +26,6 @@ constexpr std::int64_t kStrangeTemporaryMs = 24 * 3'600'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
 constexpr std::uint64_t kMaxTries = 200;
-constexpr std::uint32_t kOwnerReadWrite = 0600;
 constexpr std::size_t kPieceBytes = 256 << 10;
 
 std::string file_temporary(const ExportRow& row) { return export_temporary(row.id, row.nonce); }
@@ -230,7 +230,8 @@ bool DeadLetters::is_free(const std::string& name) {
 // Both temporaries; false: told to end, and nothing is left of them.
 bool DeadLetters::write(Letter& letter, const std::function<bool()>& keep_going) {
   const std::string temporary = file_temporary(letter.row);
-  const std::unique_ptr<File> file = errors_.create(temporary, kOwnerReadWrite, IfExists::kFail);
+  const std::unique_ptr<File> file =
+      errors_.create(temporary, file_mode_in(errors_), IfExists::kFail);
   const std::unique_ptr<BodyReader> body = queue_.open_body(letter.message);
   const auto drop = [&] {
     errors_.unlink(temporary);
@@ -258,7 +259,7 @@ bool DeadLetters::write(Letter& letter, const std::function<bool()>& keep_going)
   }
   file->sync();
   const std::unique_ptr<File> reason =
-      errors_.create(reason_temporary(letter.row), kOwnerReadWrite, IfExists::kFail);
+      errors_.create(reason_temporary(letter.row), file_mode_in(errors_), IfExists::kFail);
   reason->write_at(as_bytes(reason_text(letter)), 0);
   reason->sync();
   letter_bytes_ += offset;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "adapters/export_name.h"
+#include "adapters/side_directory.h"
 #include "adapters/source_removal.h"
 #include "adapters/template_text.h"
 #include "core/id_source.h"
@@ -19,7 +20,6 @@ constexpr std::string_view kReasonSuffix = ".reason";
 constexpr std::size_t kMaxStemBytes = kMaxFileNameBytes - kReasonSuffix.size();
 constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
 constexpr std::uint64_t kMaxTries = 200;
-constexpr std::uint32_t kOwnerReadWrite = 0600;
 constexpr std::size_t kPieceBytes = 1 << 16;
 
 // Room for the suffix; the bytes of the name are otherwise the producer's own.
@@ -37,9 +37,9 @@ std::string record_name(std::string_view name, std::uint64_t number) {
 // All of it under its name, or nothing; false: the name is taken. Not durable before the directory
 // is synced.
 bool put_whole(Dir& errors, const std::string& name, const std::function<void(File&)>& write) {
-  std::unique_ptr<File> made = errors.create_unnamed(kOwnerReadWrite);
+  std::unique_ptr<File> made = errors.create_unnamed(file_mode_in(errors));
   const bool is_unnamed = made != nullptr;
-  if (!is_unnamed) made = errors.create(name, kOwnerReadWrite, IfExists::kFail);
+  if (!is_unnamed) made = errors.create(name, file_mode_in(errors), IfExists::kFail);
   write(*made);
   made->sync();
   return !is_unnamed || errors.link_unnamed(*made, name);

@@ -36,6 +36,12 @@ std::unique_ptr<Dir> enter(Dir& parent, const std::string& name) {
 
 }  // namespace
 
+std::uint32_t file_mode_in(Dir& directory) {
+  constexpr std::uint32_t kReadBits = 0444;
+  constexpr std::uint32_t kOwnerReadWrite = 0600;
+  return (directory.status().mode & kReadBits) | kOwnerReadWrite;
+}
+
 SideDirectory::SideDirectory(std::unique_ptr<Dir> base, std::optional<PathTemplate> inner)
     : base_(std::move(base)), inner_(std::move(inner)) {}
 

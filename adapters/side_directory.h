@@ -16,6 +16,10 @@
 
 namespace spoolmq::adapters {
 
+// Permission bits of a file made in it: ours to write, read by whoever may list the directory, so
+// that those whose files come back can see why.
+std::uint32_t file_mode_in(Dir& directory);
+
 class SideDirectory {
  public:
   // `base` is there; below it, `inner` says where (empty: base itself).

@@ -44,6 +44,15 @@ TEST_F(SideDirectoryTest, MakesWhatItsTemplateNamesWhenItIsUsed) {
   EXPECT_EQ(disk_.names("in/done/2026/lyon"), std::vector<std::string>{"a.xml"});
 }
 
+TEST_F(SideDirectoryTest, WhatIsMadeInItIsReadByWhoeverMayListIt) {
+  const std::pair<std::uint32_t, std::uint32_t> modes[] = {
+      {0700, 0600}, {0750, 0640}, {0775, 0644}, {02770, 0640}};
+  for (const auto& [directory, file] : modes) {
+    in_->set_mode(directory);
+    EXPECT_EQ(file_mode_in(*in_), file) << directory;
+  }
+}
+
 TEST_F(SideDirectoryTest, BeginsWhereItsPlainPartsEnd) {
   SideDirectory done = *open("aside/done/{date:%Y}");
   EXPECT_TRUE(done.base().path().ends_with("in/aside/done"));
