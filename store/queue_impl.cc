@@ -173,10 +173,11 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
     const std::unique_lock alone(log_guard_);
     index_.open(header.generation, header.transaction);
   }
-  if (header.database_stamp == stamp) return;
+  // Asked again: whoever was to make it was killed, perhaps, before it had its log, and then opening
+  // it has written to it.
   layout::LockHeader stamped = header;
-  stamped.database_stamp = stamp;
-  hold.write_header(stamped);
+  stamped.database_stamp = database_stamp(header.generation);
+  if (stamped.database_stamp != header.database_stamp) hold.write_header(stamped);
 }
 
 std::uint64_t QueueImpl::database_stamp(std::uint64_t generation) {

@@ -114,6 +114,32 @@ TEST(CrashOpen, ReapsAHandleWhoseSlotNobodyTakes) {
                       {.stride = 3, .nested_stride = 2, .recovery_stride = 2});
 }
 
+// Whoever finds a whole index that was not announced yet finishes it; the next one must not take
+// what that wrote for another file, and forget all leases in a rebuild.
+TEST(CrashOpen, KeepsTheFirstIndexWhereverItsMakerWasKilled) {
+  std::uint64_t cuts = 0;
+  for (bool cut = true; cut; ++cuts) {
+    World first(closing_cleanly());
+    first.root();
+    first.disk().cut_at(cuts + 1);
+    try {
+      first.queue();
+    } catch (const PowerCut&) {
+    } catch (const Error&) {
+      ASSERT_TRUE(first.disk().is_cut());  // SQLite made an I/O error of it
+    }
+    cut = first.disk().is_cut();
+    World second(first.disk().after_kill(), first.clock(), {}, closing_cleanly());
+    const std::uint64_t generation = second.queue().stats().generation;
+    second.send("alpha");
+    second.keep(second.take());
+    Queue third = second.another();
+    EXPECT_EQ(third.stats().generation, generation) << "cut " << cuts;
+    EXPECT_EQ(third.stats().of(State::kLeased).messages, 1) << "cut " << cuts;
+  }
+  EXPECT_GT(cuts, 10U);
+}
+
 TEST(CrashOpen, KeepsSettingsAndPause) {
   const Scenario scenario{.name = "configure",
                           .options = closing_cleanly(),
