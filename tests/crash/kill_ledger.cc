@@ -95,6 +95,8 @@ void Ledger::got(const std::vector<std::string>& words) {
   if (message.deliveries > 0) ++redelivered_;
   check_key(token, message, worker);
   message.deliveries = deliveries;
+  // Its line came between "killing" and the kill: whatever it holds is about to return.
+  if (killed_.contains(worker)) return;
   message.holder = worker;
   held_by_[worker].insert(token);
   if (!message.key.empty()) key_holder_[message.key] = token;

@@ -42,6 +42,11 @@ INSTANTIATE_TEST_SUITE_P(
              kSend + kTake + "killing c2\ngot c3 ID-A a 2 77\nacking c3 ID-A\n",
              {},
              nullptr},
+        Case{"CleanWhereItGotSomethingJustBeforeTheKill",
+             kKeys + "killing c2\ngot c2 ID-X x 1 5\ngot c3 ID-X x 2 5\nacking c3 ID-X\n" +
+                 "got c3 ID-Y y 1 6\nacking c3 ID-Y\n",
+             {},
+             nullptr},
         Case{"CleanCutShort",
              "sending p1 a 77 - 1 p1.0:1\nkilling p1\ngot c2 ID-A a 1 77\nacking c2 ID-A\n",
              {},
