@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/dead_letter_name.h"
+#include "adapters/free_name.h"
 #include "adapters/side_directory.h"
 #include "core/id_source.h"
 #include "core/log.h"
@@ -24,8 +25,6 @@ constexpr std::uint64_t kLetterBytesTogether = 8 << 20;
 constexpr std::int64_t kWalkAnywayMs = 60'000;
 constexpr std::int64_t kStrangeTemporaryMs = 24 * 3'600'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
-constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
-constexpr std::uint64_t kMaxTries = 200;
 constexpr std::size_t kPieceBytes = 256 << 10;
 
 std::string file_temporary(const ExportRow& row) { return export_temporary(row.id, row.nonce); }
@@ -208,13 +207,11 @@ bool DeadLetters::look_at(const MessageStatus& status, const std::function<bool(
 
 void DeadLetters::choose_name(Letter& letter) {
   const std::string wanted = dead_letter_name(letter.message);
-  std::string name = wanted;
-  for (std::uint64_t tries = 1; !is_free(name); ++tries) {
-    if (tries > kMaxTries) refuse_name(wanted);
-    name = numbered_letter_name(wanted, tries <= kNumbersInTurn ? tries : random_bits());
-  }
-  names_.insert(name);
-  letter.row.name = name;
+  auto name = take_free_name(wanted, numbered_letter_name,
+                             [this](const std::string& free) { return is_free(free); });
+  if (!name) refuse_name(wanted);
+  names_.insert(*name);
+  letter.row.name = std::move(*name);
 }
 
 void DeadLetters::refuse_name(const std::string& name) const {
@@ -329,22 +326,21 @@ void DeadLetters::place_reason(Letter& letter) {
   const std::string reason = reason_temporary(letter.row);
   if (!errors_.status(reason)) return;  // it has its name since before a cut
   const std::string wanted = letter.row.name;
-  for (std::uint64_t tries = 1; tries <= kMaxTries; ++tries) {
-    if (!errors_.status(letter.row.name) &&
-        errors_.rename_new(reason, errors_, reason_name(letter.row))) {
-      return;
+  const auto placed = take_free_name(wanted, numbered_letter_name, [&](const std::string& free) {
+    if (free != letter.row.name) {  // somebody took the name since it was chosen
+      letter.row.name = free;
+      identity_.update({&letter.row, 1}, {});
     }
-    // Somebody took the name since it was chosen.
-    letter.row.name = numbered_letter_name(wanted, tries <= kNumbersInTurn ? tries : random_bits());
-    identity_.update({&letter.row, 1}, {});
-  }
-  refuse_name(wanted);
+    return !errors_.status(free) && errors_.rename_new(reason, errors_, reason_name(letter.row));
+  });
+  if (!placed) refuse_name(wanted);
 }
 
 bool DeadLetters::place_file(Letter& letter) {
+  constexpr int kMostTries = 200;  // each lost to somebody who took the name that moment
   const std::string file = file_temporary(letter.row);
   try {
-    for (std::uint64_t tries = 1; tries <= kMaxTries; ++tries) {
+    for (int tries = 1; tries <= kMostTries; ++tries) {
       if (errors_.rename_new(file, errors_, letter.row.name)) return true;
       static_cast<void>(
           errors_.rename_new(reason_name(letter.row), errors_, reason_temporary(letter.row)));

@@ -72,15 +72,16 @@ void ImportBatch::add(const std::string& path, std::unique_ptr<File> file,
   entry.claim.name = path;
   entry.claim.id = ids_.next();
   const bool alone = status.size > inline_bytes_ || parts_.settings.split.kind != SplitKind::kNone;
+  std::string content;
   std::string head;
   try {
     if (!alone) {
-      auto content = read_exactly(*file, status.size);
-      if (!content || identity_of(file->status()) != entry.claim.file) {
+      auto read = read_exactly(*file, status.size);
+      if (!read || identity_of(file->status()) != entry.claim.file) {
         unsettled_.push_back(path);
         return;
       }
-      entry.message.body = std::move(*content);
+      content = std::move(*read);
     } else if (parts_.settings.content_type == kGuess) {
       head = read_head(*file);
     }
@@ -89,7 +90,6 @@ void ImportBatch::add(const std::string& path, std::unique_ptr<File> file,
     unreadable_.push_back(path);
     return;
   }
-  std::string content = std::move(entry.message.body);
   if (!alone) entry.claim.content = XXH3_64bits(content.data(), content.size());
   entry.message = message_of(path, status, source_text_, alone ? head : content,
                              parts_.clock.wall_ms(), parts_.settings);
@@ -111,12 +111,8 @@ void ImportBatch::flush() {
   const std::vector<MessageId> forgotten = std::exchange(departed_, {});
   std::vector<Sent> leaving = std::exchange(sent_, {});
   std::ranges::move(std::exchange(departing_, {}), std::back_inserter(leaving));
-  std::vector<MessageId> done;
-  std::vector<std::int64_t> changed_ns;
-  for (const Sent& one : leaving) {
-    done.push_back(one.id);
-    changed_ns.push_back(one.file.ctime_ns);
-  }
+  std::vector<ImportIdentity::Sent> done;
+  for (const Sent& one : leaving) done.push_back({one.id, one.file.ctime_ns});
   std::vector<ImportClaim> claims;
   claims.reserve(entries_.size());
   for (ImportEntry& entry : entries_) claims.push_back(std::move(entry.claim));
@@ -125,7 +121,6 @@ void ImportBatch::flush() {
   step.done = done;
   step.done_as = keep ? ImportState::kKept : ImportState::kDone;
   step.claims = claims;
-  step.changed_ns = changed_ns;
   parts_.identity.take(directory_, step, parts_.clock.wall_ms());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     rows_.insert(claims[i].file.inode);

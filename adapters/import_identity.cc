@@ -74,8 +74,7 @@ void ImportIdentity::take(const DirectoryIdentity& directory, const Step& step,
   if (step.forgotten.empty() && step.done.empty() && step.claims.empty()) return;
   IdentityDatabase::Transaction transaction(database_);
   remove_rows(step.forgotten);
-  set_state(step.done, step.done_as);
-  set_changed(step.done, step.changed_ns);
+  set_done(step.done, step.done_as);
   insert_claims(directory, step.claims, now_ms);
   transaction.commit();
 }
@@ -107,20 +106,11 @@ void ImportIdentity::insert_claims(const DirectoryIdentity& directory,
   }
 }
 
-void ImportIdentity::set_state(std::span<const MessageId> ids, ImportState state) {
-  auto update = database_.prepare("UPDATE imports SET state = ? WHERE id = ?");
-  for (const MessageId& id : ids) {
-    update.bind(1, std::int64_t{static_cast<std::uint8_t>(state)}).bind(2, id).run();
-  }
-}
-
-void ImportIdentity::set_changed(std::span<const MessageId> ids,
-                                 std::span<const std::int64_t> changed_ns) {
-  if (changed_ns.empty()) return;
-  SPOOLMQ_CHECK(changed_ns.size() == ids.size());
-  auto update =
-      database_.prepare("UPDATE imports SET ctime_ns = ?1 WHERE id = ?2 AND ctime_ns <> ?1");
-  for (std::size_t i = 0; i < ids.size(); ++i) update.bind(1, changed_ns[i]).bind(2, ids[i]).run();
+void ImportIdentity::set_done(std::span<const Sent> done, ImportState state) {
+  if (done.empty()) return;
+  auto update = database_.prepare("UPDATE imports SET state = ?, ctime_ns = ? WHERE id = ?");
+  const std::int64_t as = static_cast<std::uint8_t>(state);
+  for (const Sent& one : done) update.bind(1, as).bind(2, one.ctime_ns).bind(3, one.id).run();
 }
 
 void ImportIdentity::note_records(const MessageId& id, std::uint64_t records) {
@@ -135,7 +125,10 @@ void ImportIdentity::note_records(const MessageId& id, std::uint64_t records) {
 void ImportIdentity::mark(std::span<const MessageId> ids, ImportState state) {
   if (ids.empty()) return;
   IdentityDatabase::Transaction transaction(database_);
-  set_state(ids, state);
+  auto update = database_.prepare("UPDATE imports SET state = ? WHERE id = ?");
+  for (const MessageId& id : ids) {
+    update.bind(1, std::int64_t{static_cast<std::uint8_t>(state)}).bind(2, id).run();
+  }
   transaction.commit();
 }
 

@@ -71,13 +71,16 @@ class ImportIdentity {
   // be asked.
   std::unordered_set<std::uint64_t> inodes();
 
+  struct Sent {
+    MessageId id;
+    std::int64_t ctime_ns = 0;  // of its file, now
+  };
   // What one transaction does, in this order; durable on return.
   struct Step {
     std::span<const MessageId> forgotten;  // their files are durably gone: the rows go
-    std::span<const MessageId> done;       // their messages are durable
+    std::span<const Sent> done;            // their messages are durable
     ImportState done_as = ImportState::kDone;
-    std::span<ImportClaim> claims;               // each gets its row, old or new
-    std::span<const std::int64_t> changed_ns{};  // of `done`, one each: their times of change now
+    std::span<ImportClaim> claims;  // each gets its row, old or new
   };
   void take(const DirectoryIdentity& directory, const Step& step, std::int64_t now_ms);
   // One transaction each, durable on return.
@@ -96,8 +99,7 @@ class ImportIdentity {
  private:
   // Within a transaction.
   void remove_rows(std::span<const MessageId> ids);
-  void set_state(std::span<const MessageId> ids, ImportState state);
-  void set_changed(std::span<const MessageId> ids, std::span<const std::int64_t> changed_ns);
+  void set_done(std::span<const Sent> done, ImportState state);
   void insert_claims(const DirectoryIdentity& directory, std::span<ImportClaim> claims,
                      std::int64_t now_ms);
 

@@ -4,11 +4,12 @@
 #include <array>
 #include <memory>
 
+#include "adapters/dead_letter_name.h"
 #include "adapters/export_name.h"
+#include "adapters/free_name.h"
 #include "adapters/side_directory.h"
 #include "adapters/source_removal.h"
 #include "adapters/template_text.h"
-#include "core/id_source.h"
 #include "core/text.h"
 #include "core/units.h"
 #include "spoolmq/error.h"
@@ -16,10 +17,7 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::string_view kReasonSuffix = ".reason";
 constexpr std::size_t kMaxStemBytes = kMaxFileNameBytes - kReasonSuffix.size();
-constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
-constexpr std::uint64_t kMaxTries = 200;
 constexpr std::size_t kPieceBytes = 1 << 16;
 
 // Room for the suffix; the bytes of the name are otherwise the producer's own.
@@ -114,20 +112,20 @@ std::string ImportRefusals::reason_text(const std::string& path, std::string_vie
 std::optional<std::string> ImportRefusals::write_reason(Dir& errors, const std::string& name,
                                                         const std::string& text,
                                                         const IsThere& is_there) {
-  const std::string wanted = fitting(name);
-  std::string free = wanted;
-  for (std::uint64_t tries = 1; tries <= kMaxTries; ++tries) {
+  const auto number = [](const std::string& wanted, std::uint64_t of) {
+    return fitting(numbered_file_name(wanted, of));
+  };
+  bool found = false;
+  auto taken = take_free_name(fitting(name), number, [&](const std::string& free) {
     const std::string reason = free + std::string(kReasonSuffix);
-    if (errors.status(free)) {
-      if (is_there(free)) return std::nullopt;
-    } else if (is_same_reason(errors, reason, text)) {
-      return free;
-    } else if (!errors.status(reason) && put_text(errors, reason, text)) {
-      errors.sync();
-      return free;
-    }
-    free = fitting(numbered_file_name(wanted, tries <= kNumbersInTurn ? tries : random_bits()));
-  }
+    if (errors.status(free)) return found = is_there(free);
+    if (is_same_reason(errors, reason, text)) return true;
+    if (errors.status(reason) || !put_text(errors, reason, text)) return false;
+    errors.sync();
+    return true;
+  });
+  if (found) return std::nullopt;
+  if (taken) return taken;
   throw Error(ErrorCode::kCannotCreate, "put aside", errors.path() + "/" + name,
               "every numbered name is taken");
 }

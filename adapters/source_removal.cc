@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "adapters/export_name.h"
-#include "core/id_source.h"
+#include "adapters/free_name.h"
 #include "spoolmq/error.h"
 #include "watcher/readiness.h"
 
@@ -11,8 +11,6 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::string_view kDepartingPrefix = ".spoolmq-import-";
-constexpr std::uint64_t kNumbersInTurn = 100;  // then random ones
-constexpr std::uint64_t kMaxTries = 200;
 
 }  // namespace
 
@@ -27,20 +25,17 @@ std::optional<MessageId> parse_departing_name(std::string_view name) {
 
 std::optional<std::string> rename_to_free_name(Dir& from, std::string_view name, Dir& to,
                                                const std::string& wanted) {
-  std::string target = wanted;
   try {
-    for (std::uint64_t tries = 1; !from.rename_new(name, to, target); ++tries) {
-      if (tries > kMaxTries) {
-        throw Error(ErrorCode::kCannotCreate, "rename", from.path() + "/" + std::string(name),
-                    "every numbered name is taken in " + to.path());
-      }
-      target = numbered_file_name(wanted, tries <= kNumbersInTurn ? tries : random_bits());
-    }
+    auto target = take_free_name(wanted, numbered_file_name, [&](const std::string& free) {
+      return from.rename_new(name, to, free);
+    });
+    if (target) return target;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kNotFound && !from.status(name)) return std::nullopt;
     throw;
   }
-  return target;
+  throw Error(ErrorCode::kCannotCreate, "rename", from.path() + "/" + std::string(name),
+              "every numbered name is taken in " + to.path());
 }
 
 SourceRemoval::SourceRemoval(SourceTree& source, SideDirectory* done, ImportIdentity& identity,

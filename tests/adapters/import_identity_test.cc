@@ -109,9 +109,8 @@ TEST(ImportIdentity, KnowsALargeFileAfterItWasLinked) {
   Opened world(disk);
   claimed(world.identity, claim_of(kFile, 1, std::nullopt));
   EXPECT_TRUE(world.identity.find(touched(), std::nullopt));
-  const MessageId ids[] = {id(1)};
-  const std::int64_t changed_ns[] = {touched().ctime_ns};
-  world.identity.take(kDirectory, {{}, ids, ImportState::kDone, {}, changed_ns}, 5);
+  const ImportIdentity::Sent sent[] = {{id(1), touched().ctime_ns}};
+  world.identity.take(kDirectory, {{}, sent, ImportState::kDone, {}}, 5);
   EXPECT_TRUE(world.identity.find(touched(), std::nullopt));
 }
 
