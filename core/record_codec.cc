@@ -209,12 +209,10 @@ void encode(const Message& message, std::uint16_t flags, const MessageId& file,
            checksum(record.first(record_at::kHeaderChecksum), seed));
 }
 
-std::optional<Header> decode_header(std::span<const std::byte> bytes, const MessageId& file,
-                                    std::uint64_t offset) {
-  if (bytes.size() < kRecordHeaderBytes ||
-      !verifies(bytes, record_at::kHeaderChecksum, seed_of(file, offset))) {
-    return std::nullopt;
-  }
+namespace {
+
+// The header alone, its checksum known to be right.
+std::optional<Header> sound_header(std::span<const std::byte> bytes) {
   const std::size_t fields_length = load_le<std::uint32_t>(bytes, record_at::kFieldsLength);
   const std::size_t body_length = load_le<std::uint32_t>(bytes, record_at::kBodyLength);
   const Header header{.id = load_id(bytes, record_at::kId),
@@ -230,36 +228,63 @@ std::optional<Header> decode_header(std::span<const std::byte> bytes, const Mess
   return header;
 }
 
-std::optional<Decoded> decode(std::span<const std::byte> bytes, const MessageId& file,
-                              std::uint64_t offset) {
-  const auto header = decode_header(bytes, file, offset);
+}  // namespace
+
+std::optional<Header> decode_header(std::span<const std::byte> bytes, const MessageId& file,
+                                    std::uint64_t offset) {
+  if (bytes.size() < kRecordHeaderBytes ||
+      !verifies(bytes, record_at::kHeaderChecksum, seed_of(file, offset))) {
+    return std::nullopt;
+  }
+  return sound_header(bytes);
+}
+
+std::optional<View> verify(std::span<const std::byte> bytes, const MessageId& file,
+                           std::uint64_t offset) {
+  if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
+  const std::uint64_t seed = seed_of(file, offset);
+  if (!verifies(bytes, record_at::kHeaderChecksum, seed)) return std::nullopt;
+  const std::optional<Header> header = sound_header(bytes);
   if (!header || header->size > bytes.size()) return std::nullopt;
   const std::size_t fields_length = load_le<std::uint32_t>(bytes, record_at::kFieldsLength);
   const std::size_t body_length = load_le<std::uint32_t>(bytes, record_at::kBodyLength);
   const auto content = bytes.subspan(kRecordHeaderBytes, fields_length + body_length);
   const auto padding = bytes.first(header->size).subspan(kRecordHeaderBytes + content.size());
-  if (load_le<std::uint64_t>(bytes, record_at::kContentChecksum) !=
-          checksum(content, seed_of(file, offset)) ||
+  if (load_le<std::uint64_t>(bytes, record_at::kContentChecksum) != checksum(content, seed) ||
       !std::ranges::all_of(padding, [](std::byte b) { return b == std::byte{0}; })) {
     return std::nullopt;
   }
+  return View{.id = header->id,
+              .flags = header->flags,
+              .size = header->size,
+              .header = bytes.first(kRecordHeaderBytes),
+              .fields = content.first(fields_length),
+              .body = content.subspan(fields_length)};
+}
 
+std::optional<Decoded> decode(const View& view) {
   std::optional<Decoded> decoded(std::in_place);
-  decoded->flags = header->flags;
-  decoded->size = header->size;
+  decoded->flags = view.flags;
+  decoded->size = view.size;
   Message& message = decoded->message;
-  message.id = header->id;
-  message.priority = load_le<std::uint16_t>(bytes, record_at::kPriority);
-  message.sent_at_ms = load_le<std::int64_t>(bytes, record_at::kSentAt);
-  message.from.uid = load_le<std::uint32_t>(bytes, record_at::kUid);
-  message.from.pid = load_le<std::uint32_t>(bytes, record_at::kPid);
-  if (!read_fields(content.first(fields_length), message) ||
-      (header->flags & kLargeBodyRecord) != large_body_flag(message)) {
+  message.id = view.id;
+  message.priority = load_le<std::uint16_t>(view.header, record_at::kPriority);
+  message.sent_at_ms = load_le<std::int64_t>(view.header, record_at::kSentAt);
+  message.from.uid = load_le<std::uint32_t>(view.header, record_at::kUid);
+  message.from.pid = load_le<std::uint32_t>(view.header, record_at::kPid);
+  if (!read_fields(view.fields, message) ||
+      (view.flags & kLargeBodyRecord) != large_body_flag(message)) {
     return std::nullopt;
   }
-  const auto body = content.subspan(fields_length);
-  message.body.assign(reinterpret_cast<const char*>(body.data()), body.size());
+  message.body.assign(reinterpret_cast<const char*>(view.body.data()), view.body.size());
   return decoded;
+}
+
+std::optional<Decoded> decode(std::span<const std::byte> bytes, const MessageId& file,
+                              std::uint64_t offset) {
+  const std::optional<View> view = verify(bytes, file, offset);
+  if (!view) return std::nullopt;
+  return decode(*view);
 }
 
 std::uint64_t content_checksum(const Message& message) {

@@ -77,6 +77,20 @@ struct Header {
 // nullopt: the header's own checksum is wrong, or its lengths do not fit.
 std::optional<Header> decode_header(std::span<const std::byte> bytes, const MessageId& file,
                                     std::uint64_t offset);
+// A record whose checksums are right; fields and body lie in the bytes it was verified in.
+struct View {
+  MessageId id;
+  std::uint16_t flags = 0;
+  std::size_t size = 0;  // bytes of the record, padding included
+  std::span<const std::byte> header;
+  std::span<const std::byte> fields;
+  std::span<const std::byte> body;
+};
+// nullopt: header, content or padding is not what was written. `bytes` may be longer.
+std::optional<View> verify(std::span<const std::byte> bytes, const MessageId& file,
+                           std::uint64_t offset);
+// nullopt: its fields are not a message's.
+std::optional<Decoded> decode(const View& view);
 // nullopt unless everything verifies. `bytes` may be longer than the record.
 std::optional<Decoded> decode(std::span<const std::byte> bytes, const MessageId& file,
                               std::uint64_t offset);

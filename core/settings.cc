@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kMaxDuration{36'500 * 86'400'000LL};  // 100 years: deadlines never overflow
 constexpr std::int64_t kMaxCount = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kMaxTextBytes = 1024;
+constexpr std::int64_t kLargestHotCacheBytes = 1 << 30;
 constexpr std::string_view kUnboundedText = "unbounded";
 constexpr std::uint32_t kModeBits = 0666;
 constexpr std::uint32_t kModeOwner = 0600;
@@ -195,6 +196,8 @@ constexpr Key kKeys[] = {
      write_enum<&S::order_on_dead>},
     {"body-inline", "a size of at most 64M",
      read_size<&S::body_inline, std::int64_t{kMaxInlineBodyBytes}>, write_size<&S::body_inline>},
+    {"hot-cache", "a size of at most 1G, or 0",
+     read_size<&S::hot_cache, kLargestHotCacheBytes>, write_size<&S::hot_cache>},
     {"mode", "octal permission bits like 0640: at least 0600, no execute bit, no write for others",
      read_mode, write_mode},
     {"group", "the name of a group, of A-Z a-z 0-9 _ . -", read_group,

@@ -34,6 +34,7 @@ const std::map<std::string, std::vector<std::string>> kAccepted = {
     {"check", {"none", "well-formed-xml", "utf-8", "json"}},
     {"order-on-dead", {"continue", "stop"}},
     {"body-inline", {"0", "1000", "64M"}},
+    {"hot-cache", {"0", "64K", "1G"}},
     {"mode", {"0600", "0640", "0660", "0644", "0664"}},
     {"group", {"", "mail", "_x.Y-9"}},
 };
@@ -58,10 +59,10 @@ Error refusal(Call call) {
 
 TEST(Settings, EveryKeyIsTestedAndInAFixedOrder) {
   const std::vector<std::string> order = {
-      "format", "durability",    "capacity",      "max-bytes",   "overflow",
-      "lease",  "max-failures",  "backoff",       "backoff-max", "max-redrives",
-      "ttl",    "archive",       "dedupe-window", "history",     "content-type",
-      "check",  "order-on-dead", "body-inline",   "mode",        "group"};
+      "format",        "durability", "capacity",     "max-bytes",    "overflow",      "lease",
+      "max-failures",  "backoff",    "backoff-max",  "max-redrives", "ttl",           "archive",
+      "dedupe-window", "history",    "content-type", "check",        "order-on-dead", "body-inline",
+      "hot-cache",     "mode",       "group"};
   const auto all = settings_as_text(Settings());
   ASSERT_EQ(all.size(), order.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -147,6 +148,7 @@ TEST(Settings, RefusesBadValuesNamingKeyAndValue) {
       {"check", {"", "xml", "utf8"}},
       {"order-on-dead", {"", "skip"}},
       {"body-inline", {"", "-1", "65M", "67108865", "unbounded"}},
+      {"hot-cache", {"", "-1", "2G", "1K1", "unbounded"}},
       {"mode",
        {"", "0", "0400", "0200", "0700", "0666", "0662", "0602", "1600", "04600", "0x180", "068",
         "-0600", " 0600", "600 ", "100000000600"}},

@@ -39,6 +39,7 @@ struct Settings {
   BodyCheck check = BodyCheck::kNone;
   OrderOnDead order_on_dead = OrderOnDead::kContinue;
   std::int64_t body_inline = 10 << 20;  // bytes; larger bodies go to a file of their own
+  std::int64_t hot_cache = 1 << 20;  // bytes of newest messages in shared memory; 0: none
   std::uint32_t mode = 0600;            // permission bits of files; directories add x where r is
   std::string group;                    // empty: the creating process's
 
