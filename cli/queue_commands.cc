@@ -39,6 +39,7 @@ constexpr std::array kCreateOptions = {
     OptionSpec{"--check", "none|well-formed-xml|utf-8|json", "what a body must be"},
     OptionSpec{"--order-on-dead", "continue|stop", "whether a dead message holds its order key"},
     OptionSpec{"--body-inline", "S", "larger bodies get a file of their own"},
+    OptionSpec{"--hot-cache", "S", "newest messages in shared memory, for tails; 0: none"},
     OptionSpec{"--mode", "OCTAL", "permission bits of the queue's files"},
     OptionSpec{"--group", "G", "group of the queue's files"},
 };

@@ -1,8 +1,7 @@
 #pragma once
-// Wakes whoever waits for a queue, in every process: a shared futex in a 4 KiB file under /dev/shm,
-// found by the queue directory's device and inode. Waking is an accelerator, never the truth: where
-// /dev/shm is missing, foreign or full, the bell is private to the process and sleepers find what
-// they missed by looking again, which they do at least every 250 ms anyway.
+// Wakes whoever waits for a queue, in every process: a shared futex in a 4 KiB file under /dev/shm
+// (shared_memory.h). Waking is an accelerator, never the truth: where the file cannot be had the
+// bell is private to the process, and sleepers find what they missed by looking again.
 //
 // One word: a sequence in the upper 31 bits, and bit 0, "somebody is about to sleep".
 //   sleeper: s = prepare() → looks for work → wait(s): sets bit 0 if the sequence is still s,
@@ -10,39 +9,45 @@
 //   wakes all
 // Because flag and sequence change together, a ringer sees the flag or the sleeper sees the new
 // sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
-// ring with nobody asleep makes no system call. Thread-safe.
+// ring with nobody asleep makes no system call.
+//
+// A sender that is about to sync announces it: one sleeper wakes while the disk works, and watches
+// the sequence for at most kLongestWatch, so that it is there when the ring comes. Thread-safe.
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
-#include <string>
 
-#include "core/file_system.h"
+#include "store/shared_memory.h"
 
 namespace spoolmq {
 
 class Doorbell {
  public:
-  // For the queue whose directory has this status; `mode` are its files' permission bits.
-  Doorbell(const FileStatus& queue_directory, std::uint32_t mode, bool shared);
-  ~Doorbell();
-  Doorbell(const Doorbell&) = delete;
-  Doorbell& operator=(const Doorbell&) = delete;
+  // For the queue that `memory` belongs to; not shared: for this process alone.
+  Doorbell(SharedMemory memory, bool shared);
+
+  static constexpr std::chrono::microseconds kLongestWatch{150};
 
   void ring();
+  // A ring will follow in less than kLongestWatch, if all goes well. No system call where nobody
+  // sleeps.
+  void announce();
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
+  // Whether other processes hear it.
+  [[nodiscard]] bool is_shared() const { return mapping_.is_mapped(); }
   // Removes the file when the queue is removed.
-  static void remove(const FileStatus& queue_directory);
+  static void remove(SharedMemory memory);
 
  private:
-  void map_shared(const FileStatus& queue_directory, std::uint32_t mode);
+  void watch(std::uint32_t prepared);
 
+  SharedMapping mapping_;
   std::uint32_t private_word_ = 0;
+  std::int64_t private_announced_ns_ = 0;
   std::uint32_t* word_ = &private_word_;
-  bool shared_ = false;
+  std::int64_t* announced_ns_ = &private_announced_ns_;  // CLOCK_MONOTONIC, of the newest
 };
 
 }  // namespace spoolmq

@@ -148,6 +148,8 @@ class Index {
   void commit();
   void rollback() noexcept;
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }
+  // Of the newest row; within a transaction.
+  [[nodiscard]] std::int64_t last_sequence() const { return next_sequence_ - 1; }
   // SQLite's handle of its log, for syncing it outside the lock.
   sqlite3_file* log_file() { return db_.log_file(); }
   bool log_is_over(std::uint64_t bytes_allowed);

@@ -85,10 +85,13 @@ FixResult QueueImpl::revoke(std::span<const MessageId> ids) {
 }
 
 FixResult QueueImpl::remove(std::span<const MessageId> ids) {
-  return fix(ids, "delete", [](Session& session, Row& row) {
+  FixResult result = fix(ids, "delete", [](Session& session, Row& row) {
     session.index.remove(row, session.now);
     return true;
   });
+  // Their bytes are not to be found in memory any more, either.
+  if (!result.changed.empty()) hot_cache_.retire();
+  return result;
 }
 
 // Leases them to this process, so that nobody else takes, changes or deletes them meanwhile.
@@ -140,6 +143,7 @@ void QueueImpl::finish_move(const Taken& taken, std::span<const std::string> ded
     }
   });
   sync_log();
+  hot_cache_.retire();  // their bytes are another queue's now
   settled_since_maintenance_ += taken.receipts.size();
   start_background();
   bell_.ring();
@@ -175,7 +179,8 @@ void QueueImpl::resume() {
 
 void QueueImpl::configure(std::span<const SettingText> changes) {
   WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
-  Settings changed = *refresh_settings(hold.header());
+  const Settings before = *refresh_settings(hold.header());
+  Settings changed = before;
   for (const auto& [key, value] : changes) {
     if (key == "mode" || key == "group") {
       throw Error(ErrorCode::kUsage, "config", name(),
@@ -189,6 +194,7 @@ void QueueImpl::configure(std::span<const SettingText> changes) {
   ++header.settings_version;
   hold.write_header(header);
   refresh_settings(header);
+  if (changed.hot_cache != before.hot_cache) hot_cache_.retire();
   if (changed.order_on_dead == OrderOnDead::kContinue) {
     transact_held(hold, [](Session& session) { session.index.promote_stopped_keys(); });
   }

@@ -22,6 +22,13 @@ std::unique_ptr<File> open_shared(QueueDir& dir, std::string_view name) {
   return dir.open_or_create(name);
 }
 
+SharedMemory shared_memory(const QueuePlace& place, const Settings& settings) {
+  return {place.queue->status(), place.queue->path(), settings.mode};
+}
+
+// The in-memory twin has no other processes.
+bool has_others(const QueuePlace& place) { return place.queue->file_system_magic() != 0; }
+
 }  // namespace
 
 QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions options)
@@ -36,7 +43,8 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       sync_meter_(*clock_),
       log_sync_([this] { sync_log_file(); }),
       reader_(dir_),
-      bell_(place_.queue->status(), settings.mode, place_.queue->file_system_magic() != 0),
+      bell_(shared_memory(place_, settings), has_others(place_)),
+      hot_cache_(shared_memory(place_, settings), place_.name, has_others(place_)),
       history_(place_.root, place_.name, *clock_),
       admission_(place_.root, *clock_),
       verdicts_(dir_),

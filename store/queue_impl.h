@@ -2,7 +2,8 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
-// queue_look.cc; queue_fix.cc; queue_sweep.cc; recovery.cc (reaping, harvesting, reconciling);
+// queue_look.cc; queue_tail.cc; queue_fix.cc; queue_sweep.cc; queue_publish.cc (hot cache);
+// recovery.cc (reaping, harvesting, reconciling);
 // rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
@@ -30,6 +31,8 @@
 #include "store/group_commit.h"
 #include "store/handle_table.h"
 #include "store/history.h"
+#include "store/hot_cache.h"
+#include "store/hot_cache_writer.h"
 #include "store/index.h"
 #include "store/log_sync.h"
 #include "store/queue_dir.h"
@@ -126,6 +129,34 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void finish_move(const Taken& taken,
                    std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
+  // For tails (queue_tail.cc). What one page of the index says, after a harvest.
+  struct TailRow {
+    MessageId id;
+    std::int64_t sequence = 0;
+    Location at;
+    RowState state = RowState::kReady;
+    bool redriven = false;
+  };
+  struct TailPage {
+    std::uint64_t generation = 0;
+    std::int64_t last_sequence = 0;  // of the whole index
+    std::vector<TailRow> rows;
+  };
+  TailPage tail_page(std::int64_t after_sequence, std::size_t limit);
+  // The ring that is current, made if there is none; nullptr: none, for now or by setting.
+  std::shared_ptr<HotRing> hot_ring();
+  bool is_current(const HotRing& ring) { return hot_cache_.is_named(ring); }
+  void retire_hot_cache() { hot_cache_.retire(); }
+  std::optional<Message> load_at(const MessageId& id, const Location& at);
+  // Whether the index may know more than when it had this state; and sets it. One small read, and
+  // one more per handle that sends.
+  struct IndexState {
+    std::uint64_t generation = 0;
+    std::uint64_t transaction = 0;
+  };
+  bool has_stirred(IndexState& since);
+  [[nodiscard]] bool is_rendezvous();
+  Doorbell& bell() { return bell_; }
   QueueDir& dir() { return dir_; }
   [[nodiscard]] std::int64_t wall_ms() const { return clock_->wall_ms(); }
   std::optional<Location> locate(const MessageId& id);
@@ -201,6 +232,15 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool same_content(const MessageId& id, const Message& message);
   std::unique_ptr<NewFile> take_file(int descriptor, BodyFile how);
   SendResult send_large(Message message, std::unique_ptr<NewFile> body, const SendOptions& options);
+
+  // ---- hot cache (queue_publish.cc): after durability, before "sent"
+  struct HotLane {  // of one group commit, whose leader alone uses it
+    std::shared_ptr<HotRing> ring;
+    std::optional<HotCacheWriter> writer;
+  };
+  HotRing* ring_of(HotLane& lane);
+  void publish_appended(std::span<Outgoing* const> messages, std::span<const Location> places);
+  void publish_singles(std::span<SingleJob* const> jobs);
 
   // ---- receiving (queue_receive.cc)
   std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused,
@@ -294,6 +334,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::optional<IdSource> ids_;
   std::optional<SegmentWriter> segment_;
   Doorbell bell_;
+  HotCache hot_cache_;
+  HotLane append_lane_;
+  HotLane single_lane_;
   History history_;
   Admission admission_;
   Verdicts verdicts_;
@@ -324,6 +367,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::mutex pending_mutex_;         // guards pending_ and owed_
   std::deque<Pending> pending_;      // of the open segment, durable, not yet indexed, in file order
   std::vector<Pending> owed_;        // own files, likewise
+  bool owed_late_ = false;           // some of them are in the hot cache without a row
   std::uint64_t singles_begun_ = 0;  // of the link leader
 
   std::atomic<std::int64_t> last_probe_boot_ms_{-1'000'000};

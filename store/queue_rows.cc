@@ -1,5 +1,6 @@
 // Index rows for what this handle made durable: owed until byte 0 could be had.
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 #include "store/queue_impl.h"
@@ -27,6 +28,7 @@ void QueueImpl::insert_owed(Session& session) {
     const std::lock_guard guard(pending_mutex_);
     owed_.erase(owed_.begin(), owed_.begin() + static_cast<std::ptrdiff_t>(count));
     handles_.publish_singles_indexed(begun);
+    if (std::exchange(owed_late_, false)) hot_cache_.tell_break();
   });
 }
 

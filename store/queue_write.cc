@@ -50,17 +50,21 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
   std::vector<SegmentWriter::Record> records;
   records.reserve(messages.size());
   for (const Outgoing* one : messages) records.push_back({&one->message, one->flags});
+  bell_.announce();
   const std::vector<Location> places = segment_->is_open() ? segment_->append(records, durability)
                                                            : segment_->start(records, durability);
   wrote_segments_ = true;
   const std::uint64_t end = segment_->end();
-  const std::lock_guard guard(pending_mutex_);
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const bool os = (messages[i]->flags & record::kOsDurability) != 0;
-    pending_.push_back(
-        {Entry::of(messages[i]->message, places[i], os ? Durability::kOs : Durability::kSync), end,
-         messages[i]->reserved});
+  {
+    const std::lock_guard guard(pending_mutex_);
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const bool os = (messages[i]->flags & record::kOsDurability) != 0;
+      pending_.push_back(
+          {Entry::of(messages[i]->message, places[i], os ? Durability::kOs : Durability::kSync),
+           end, messages[i]->reserved});
+    }
   }
+  publish_appended(messages, places);
 }
 
 void QueueImpl::roll_segment() {
@@ -158,8 +162,14 @@ void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
     transact(layout::Purpose::kSend, [this](Session& session) { insert_owed(session); });
   } catch (const Error& error) {
     log::warn("rows owed", {{"queue", name()}, {"why", error.what()}});
+    {
+      const std::lock_guard guard(pending_mutex_);
+      owed_late_ = true;
+    }
     start_background();
   }
+  // Only now: a tail that misses them in the ring must find them in the index.
+  publish_singles(jobs);
 }
 
 }  // namespace spoolmq

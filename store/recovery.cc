@@ -277,6 +277,8 @@ void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   }
   // What was acknowledged in its segment while it was open can go now.
   session.after_commit.push_back([this] { ++settled_since_maintenance_; });
+  // It may have died between a message's durability and the hot cache.
+  session.after_commit.push_back([this] { hot_cache_.tell_break(); });
   session.index.end_leases_of(record.incarnation, session.now, session.settings, &session.deaths);
   session.index.end_reservations_of(record.incarnation, session.now);
 }

@@ -243,9 +243,10 @@ void Root::remove_queue(std::string_view name, Force force) {
       queues->sync();
       queue->dir().dir().unlink(names::kLock);
     });
+    queue->retire_hot_cache();
   }
   remove_tree(*queues, aside);
-  Doorbell::remove(status);
+  Doorbell::remove(SharedMemory(status, {}, 0));
 }
 
 FixResult Root::move(Queue& from, std::span<const MessageId> ids, Queue& to) {

@@ -98,6 +98,7 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
   id_ = ids_.next();
   group_number_ = 0;
   buffer_.assign(record::kFileHeaderBytes, std::byte{0});
+  buffer_at_ = 0;
   record::encode_file_header(
       {id_, handles_.incarnation(), clock_.wall_ms(), record::FileUse::kSegment}, buffer_);
   std::vector<Location> places = encode_group(group, record::kFileHeaderBytes);
@@ -145,6 +146,7 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
   SPOOLMQ_CHECK(file_ && !group.empty());
   try {
     buffer_.clear();
+    buffer_at_ = end_;
     std::vector<Location> places = encode_group(group, end_);
     const std::uint64_t end = end_ + buffer_.size();
     reserve_up_to(end);
@@ -163,6 +165,12 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
     give_up();
     throw;
   }
+}
+
+std::span<const std::byte> SegmentWriter::bytes_of(const Location& at) const {
+  SPOOLMQ_CHECK(at.file == id_ && at.offset >= buffer_at_ &&
+                at.offset + at.length <= buffer_at_ + buffer_.size());
+  return std::span(buffer_).subspan(at.offset - buffer_at_, at.length);
 }
 
 void SegmentWriter::finish() {

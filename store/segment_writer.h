@@ -44,6 +44,8 @@ class SegmentWriter {
   // On return every record survives a power cut (kSync) or kill -9 (kOs).
   std::vector<Location> start(std::span<const Record> group, Durability durability);
   std::vector<Location> append(std::span<const Record> group, Durability durability);
+  // The bytes of a record of the last group.
+  [[nodiscard]] std::span<const std::byte> bytes_of(const Location& at) const;
   // Cuts the file to its length; the caller marks it sealed in the index. Its rows must be there.
   void finish();
 
@@ -65,7 +67,8 @@ class SegmentWriter {
   std::uint64_t chunk_ = 0;       // how much the last allocation added
   std::uint32_t group_number_ = 0;
   std::int64_t last_append_boot_ms_ = 0;
-  std::vector<std::byte> buffer_;
+  std::vector<std::byte> buffer_;  // what the last group put into the file …
+  std::uint64_t buffer_at_ = 0;    // … from here
 };
 
 // Names an unnamed (or temporary) file in its shard; false if the name is taken.

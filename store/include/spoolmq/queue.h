@@ -34,6 +34,8 @@ class Clock;
 class Dir;
 class QueueImpl;
 class RootImpl;
+class Tail;
+struct TailOptions;
 
 using Milliseconds = std::chrono::milliseconds;
 
@@ -328,6 +330,9 @@ class Queue {
   // Verified bytes of a message in any state; nullopt: no such message; Error(kBadData): corrupt.
   std::optional<Message> load(const MessageId& id);
   std::unique_ptr<BodyReader> open_body(const Message& message);
+  // Every message that is sent from now on, as it comes: <spoolmq/tail.h>.
+  Tail tail();
+  Tail tail(const TailOptions& options);
   std::vector<Consumer> consumers();
   // One line per reason that keeps the message (nil: the queue) from moving, most blocking first.
   std::vector<std::string> why(const MessageId& id);

@@ -1,0 +1,44 @@
+#pragma once
+// futex(2) between processes: std::atomic::wait of libstdc++ wakes threads of one process only.
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+
+namespace spoolmq {
+
+inline void wake_futex(std::uint32_t& word, int most) {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE, most, nullptr, nullptr, 0);
+}
+
+// Returns when it is woken, at once where the word is not `expected`, after `longest`, or on a
+// signal: the caller looks again either way.
+inline void wait_futex(std::uint32_t& word, std::uint32_t expected,
+                       std::chrono::milliseconds longest) {
+  struct timespec limit {};
+  limit.tv_sec = static_cast<time_t>(longest.count() / 1000);
+  limit.tv_nsec = static_cast<long>(longest.count() % 1000) * 1'000'000;
+  ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
+}
+
+// CLOCK_MONOTONIC, which all processes of a machine share.
+inline std::int64_t monotonic_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Tells the processor that this is a loop that waits.
+inline void pause_spinning() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace spoolmq

@@ -1,0 +1,71 @@
+#include "store/hot_cache_writer.h"
+
+#include <array>
+#include <atomic>
+#include <cstring>
+
+#include "core/check.h"
+#include "store/hot_cache_words.h"
+
+namespace spoolmq {
+namespace {
+
+using namespace hot_cache;
+
+constexpr int kMostTickets = 8;
+constexpr std::uint64_t kShareOfArena = 4;  // no record takes more of it than a quarter
+
+std::uint64_t put_in_arena(HotRing& ring, std::span<const std::byte> record) {
+  if (record.empty() || record.size() > ring.size().arena_bytes / kShareOfArena) return kNoPlace;
+  // A multiple of 8, whatever somebody may have written there.
+  const std::uint64_t place =
+      std::atomic_ref(ring.arena_given()).fetch_add(record.size(), std::memory_order_relaxed) &
+      ~std::uint64_t{kWordBytes - 1};
+  for (std::size_t at = 0; at < record.size(); at += kWordBytes) {
+    std::uint64_t word;
+    std::memcpy(&word, record.data() + at, kWordBytes);
+    std::atomic_ref(ring.arena_word(place + at)).store(word, std::memory_order_relaxed);
+  }
+  return place;
+}
+
+}  // namespace
+
+bool HotCacheWriter::claim(HotRing& ring, std::uint64_t ticket) {
+  const std::atomic_ref<std::uint64_t> state(ring.state(ticket));
+  std::uint64_t now = state.load(std::memory_order_relaxed);
+  while (ticket_of(now) < ticket) {
+    if (is_being_written(now) && is_alive_(static_cast<std::uint32_t>(owner_of(now) - 1))) {
+      return false;
+    }
+    if (state.compare_exchange_weak(now, state_of(ticket, owner_ + 1))) return true;
+  }
+  return false;  // lapped: somebody has a later ticket for this slot
+}
+
+void HotCacheWriter::publish(HotRing& ring, const Message& message) {
+  SPOOLMQ_CHECK(message.record.size() % kWordBytes == 0);
+  SlotWords words;
+  words.id = message.id;
+  words.file = message.at.file;
+  words.offset = message.at.offset;
+  words.place = put_in_arena(ring, message.record);
+  words.length = static_cast<std::uint32_t>(message.record.size());
+  words.marks = message.marks;
+  if (message.at.kind == names::SpoolKind::kXml) words.marks |= kXml;
+  for (int i = 0; i < kMostTickets; ++i) {
+    const std::uint64_t ticket = std::atomic_ref(ring.next_ticket()).fetch_add(1);
+    if (!claim(ring, ticket)) continue;
+    const auto raw = words.encode(ticket);
+    for (std::size_t at = 0; at < raw.size(); ++at) {
+      std::atomic_ref(ring.slot_word(ticket, at)).store(raw[at], std::memory_order_relaxed);
+    }
+    // Publishes the words and the arena to whoever reads this state; and, being sequentially
+    // consistent, comes before the look at the sleepers' flag that follows.
+    std::atomic_ref(ring.state(ticket)).exchange(state_of(ticket, kCommitted));
+    return;
+  }
+  ring.tell_break();
+}
+
+}  // namespace spoolmq
