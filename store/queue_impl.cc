@@ -181,8 +181,8 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
     const std::unique_lock alone(log_guard_);
     index_.open(header.generation, header.transaction);
   }
-  // Asked again: whoever was to make it was killed, perhaps, before it had its log, and then opening
-  // it has written to it.
+  // Asked again: its maker may have been killed before it had its log, and opening then wrote to
+  // it.
   layout::LockHeader stamped = header;
   stamped.database_stamp = database_stamp(header.generation);
   if (stamped.database_stamp != header.database_stamp) hold.write_header(stamped);

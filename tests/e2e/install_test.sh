@@ -65,6 +65,27 @@ cmake -S "$source_dir/samples" -B "$work/samples" -G Ninja -DCMAKE_PREFIX_PATH="
 cmake --build "$work/samples" >"$work/log" || { cat "$work/log"; exit 1; }
 round_trip "$work/samples" find_package
 
+# The watchers see what is sent, and take nothing.
+root=$work/root-watch
+"$prefix/bin/spoolmq" --root "$root" create ticks
+"$work/samples/watch_asleep" "$root" ticks >"$work/asleep" &
+asleep=$!
+"$work/samples/watch_spinning" "$root" ticks 5 >"$work/spinning" &
+spinning=$!
+deadline=$((SECONDS + 20))
+until [[ -s $work/asleep && -s $work/spinning ]]; do
+  ((SECONDS < deadline)) || fail "the watchers do not start"
+  sleep 0.05
+done
+for number in 1 2 3 4 5; do
+  "$prefix/bin/spoolmq" --root "$root" send ticks "tick $number" -H "sent-ns=$(date +%s%N)" >>"$work/ticks"
+done
+wait "$asleep" && wait "$spinning" || fail "a watcher failed"
+diff <(awk 'NR > 1 { print $1 }' "$work/asleep") "$work/ticks" || fail "watch_asleep saw something else"
+grep -q '^5 messages, 30 bytes, 5 of them from shared memory$' "$work/spinning" ||
+  fail "watch_spinning said: $(cat "$work/spinning")"
+[[ $("$prefix/bin/spoolmq" --root "$root" list ticks --json | wc -l) -eq 5 ]] || fail "a watcher took something"
+
 export PKG_CONFIG_PATH=${pkg_config%/*}
 mkdir "$work/by-hand"
 for sample in producer consumer; do
