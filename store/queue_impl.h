@@ -243,6 +243,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void publish_singles(std::span<SingleJob* const> jobs);
 
   // ---- receiving (queue_receive.cc)
+  class Waiter;  // a thread inside receive()
   std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused,
                                     bool* met_damage);
   using LeaseAct = std::function<void(Session&, Row&)>;
@@ -253,7 +254,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);
   bool nobody_watches();
-  Milliseconds until_next_look(std::optional<Milliseconds> left);
+  Milliseconds until_due();
+  void rest_until_rung(std::uint32_t bell, Milliseconds longest, const ReceiveOptions& options,
+                       Waiter& waiter);
 
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
@@ -269,7 +272,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void harvest(Session& session);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
                        std::uint64_t promised, std::uint64_t* end);
-  void probe_slots(Session& session);
+  bool probe_slots(Session& session);  // whether a dead handle was reaped
   void reap(Session& session, const HandleTable::Slot& slot);
   void reap_segment(Session& session, const layout::HandleRecord& record);
   void reap_single_files(Session& session, const layout::HandleRecord& record);
@@ -346,7 +349,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
 
-  class Waiter;               // a thread inside receive()
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;
   int waiters_ = 0;

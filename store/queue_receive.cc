@@ -9,9 +9,11 @@ namespace spoolmq {
 namespace {
 
 constexpr Milliseconds kLongestSleep{250};
+constexpr Milliseconds kLongestUnwatched{2000};
 constexpr std::int64_t kProbeEveryMs = 250;
 constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
+constexpr std::size_t kMovedPerSlice = 1000;
 constexpr std::uint64_t kMostCorruptBytesKept = 64 << 20;
 
 std::string_view damage_text(Damage damage) {
@@ -32,16 +34,19 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
                                              bool* paused_now, bool* met_damage) {
   *met_damage = false;
   std::vector<Index::Claimed> claimed;
+  bool others_may_have_some = false;
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
   transact(layout::Purpose::kReceive, [&](Session& session) {
     claimed.clear();
+    others_may_have_some = false;
     *paused_now = false;
     if ((session.header.flags & layout::kPausedReceive) != 0) {
       const std::optional<Pause> pause = paused();
       *paused_now = pause && pause->receive;
       if (*paused_now) return;
       session.header.flags = 0;  // it was for a time, and that is over
+      others_may_have_some = true;
     }
     harvest(session);
     LeaseRequest request;
@@ -49,15 +54,20 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
-    while (session.index.move_due(session.now, session.settings, &session.deaths) >= 1000) {
-    }
+    std::size_t moved = 0;
+    do {
+      moved = session.index.move_due(session.now, session.settings, &session.deaths);
+      others_may_have_some = others_may_have_some || moved > 0;
+    } while (moved >= kMovedPerSlice);
     claimed = session.index.claim(request, session.now);
     const bool long_ago = session.now.boot_ms - last_probe_boot_ms_ >= kProbeEveryMs;
     if (probe && (long_ago || claimed.empty())) {
-      probe_slots(session);
+      others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
     }
   });
+  // Only one of those who wait looks out for what becomes ready by itself.
+  if (others_may_have_some) bell_.ring();
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
   if (timed && !claimed.empty()) sync_log();
 
@@ -159,6 +169,7 @@ class QueueImpl::Waiter {
       log::warn("still shown as waiting", {{"queue", queue_.name()}, {"why", error.what()}});
     }
   }
+  [[nodiscard]] bool watches() const { return watches_; }
   bool watch() {
     if (watches_) return true;
     const std::lock_guard guard(queue_.waiters_mutex_);
@@ -209,9 +220,11 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     }
     if (options.cancelled && options.cancelled()) return {};
     waiter.show();
-    std::optional<Milliseconds> left;
-    if (options.wait) left = Milliseconds{options.wait->count() - waited};
-    bell_.wait(bell, until_next_look(left));
+    // Where processes do not hear each other, everyone has to look for himself.
+    const bool looks = watching || !bell_.is_shared();
+    Milliseconds rest = looks ? until_due() : kLongestUnwatched;
+    if (options.wait) rest = std::min(rest, Milliseconds{options.wait->count() - waited});
+    rest_until_rung(bell, rest, options, waiter);
   }
 }
 
@@ -221,14 +234,28 @@ bool QueueImpl::nobody_watches() {
 }
 
 // At most 250 ms, and no longer than until something becomes due.
-Milliseconds QueueImpl::until_next_look(std::optional<Milliseconds> left) {
-  Milliseconds sleep = left ? std::min(*left, kLongestSleep) : kLongestSleep;
+Milliseconds QueueImpl::until_due() {
+  Milliseconds sleep = kLongestSleep;
   try_transact(layout::Purpose::kLook, Milliseconds{0}, [&](Session& session) {
     if (const auto due = session.index.next_due_in(session.now)) {
       sleep = std::min(sleep, Milliseconds{std::max<std::int64_t>(*due, 1)});
     }
   });
   return sleep;
+}
+
+// In slices, after each of which the watch may have become free with its holder's death: one lock
+// is tried, nothing is read.
+void QueueImpl::rest_until_rung(std::uint32_t bell, Milliseconds longest,
+                                const ReceiveOptions& options, Waiter& waiter) {
+  while (longest.count() > 0) {
+    const Milliseconds slice = std::min(longest, kLongestSleep);
+    bell_.wait(bell, slice);
+    longest -= slice;
+    if (bell_.prepare() != bell || longest.count() <= 0) return;
+    if (options.cancelled && options.cancelled()) return;
+    if (!waiter.watches() && waiter.watch()) return;
+  }
 }
 
 std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,

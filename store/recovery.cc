@@ -245,7 +245,8 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
 
 // ---- Reaping
 
-void QueueImpl::probe_slots(Session& session) {
+bool QueueImpl::probe_slots(Session& session) {
+  bool reaped = false;
   session.after_commit.push_back([this] { last_probe_boot_ms_ = clock_->boot_ms(); });
   for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
     const layout::HandleRecord& record = slot.record;
@@ -253,6 +254,7 @@ void QueueImpl::probe_slots(Session& session) {
     handles_.reap(slot.number, [&](const HandleTable::Slot& dead) {
       log::info("reaping a dead handle", {{"queue", name()}, {"pid", dead.record.pid}});
       reap(session, dead);
+      reaped = true;
       // Not before the rows are there: a kill in between must leave the record to the next reaper.
       session.after_commit.push_back(
           [this, number = dead.number, incarnation = dead.record.incarnation] {
@@ -260,6 +262,7 @@ void QueueImpl::probe_slots(Session& session) {
           });
     });
   }
+  return reaped;
 }
 
 // Idempotent: a kill in the middle leaves the record, and the next reaper begins again.

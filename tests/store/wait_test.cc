@@ -1,6 +1,8 @@
 // Waiting: for a message, for something that becomes due, for a message to be settled.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "tests/store/store_world.h"
@@ -36,6 +38,39 @@ class Waiting : public ::testing::Test {
   Queue receiver_ = world_.open("q", real_time());
   Queue sender_ = world_.open("q", real_time());
 };
+
+// One of those who wait looks out for what becomes ready by itself; the others sleep for seconds,
+// and hear of it from him.
+TEST_F(Waiting, TellsTheOthersWhatBecameDue) {
+  Queue another = world_.open("q", real_time());
+  auto fastest = Steady::duration::max();
+  for (int i = 0; i < 3; ++i) {
+    std::atomic<int> taken{0};
+    const auto take_one = [&](Queue& queue) {
+      if (auto delivery = queue.receive(waiting(20s))) {
+        delivery->ack();
+        ++taken;
+      }
+    };
+    Steady::time_point before;
+    {
+      std::jthread one([&] { take_one(receiver_); });
+      std::jthread two([&] { take_one(another); });
+      EXPECT_TRUE(eventually([&] {
+        const auto all = sender_.consumers();
+        return std::count_if(all.begin(), all.end(), [](const Consumer& c) { return c.waiting; }) ==
+               2;
+      }));
+      std::vector<Message> later{text("a"), text("b")};
+      for (Message& message : later) message.not_before_ms = SystemClock().wall_ms() + 100;
+      before = Steady::now();
+      sender_.send_batch(std::move(later));
+    }
+    fastest = std::min(fastest, Steady::now() - before);
+    EXPECT_EQ(taken, 2);
+  }
+  EXPECT_LT(fastest, 1500ms);
+}
 
 // Faster than the look that is taken every 250 ms anyway: at least one of a few tries.
 TEST_F(Waiting, IsWokenByASendOfAnotherHandle) {
