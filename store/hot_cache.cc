@@ -16,6 +16,7 @@ using namespace hot_cache;
 
 constexpr char kKind[] = "hot-1";
 constexpr std::int64_t kTryAgainMs = 1000;
+constexpr std::int64_t kCheckNameMs = 1000;
 
 std::int64_t monotonic_ms() { return monotonic_ns() / 1'000'000; }
 
@@ -142,7 +143,18 @@ std::shared_ptr<HotRing> HotCache::current(std::uint64_t wished_bytes, std::uint
 
 bool HotCache::is_named(const HotRing& ring) {
   const std::lock_guard guard(mutex_);
-  if (ring_.get() != &ring) return false;
+  return ring_.get() == &ring && is_still_named();
+}
+
+void HotCache::check_name() {
+  const std::lock_guard guard(mutex_);
+  const std::int64_t now = monotonic_ms();
+  if (!ring_ || now < check_at_ms_) return;
+  check_at_ms_ = now + kCheckNameMs;
+  static_cast<void>(is_still_named());
+}
+
+bool HotCache::is_still_named() {
   if (memory_.inode(kKind) == inode_) return true;
   ring_->retire();  // nobody new finds it: its writers are to make another
   ring_ = nullptr;

@@ -78,6 +78,8 @@ class HotCache {
   std::shared_ptr<HotRing> current(std::uint64_t wished_bytes, std::uint64_t owner_slot);
   // Whether `ring` still has the queue's name: a file that was removed by hand has not.
   bool is_named(const HotRing& ring);
+  // The same of the current ring, for senders: cheap, and looks once a second at most.
+  void check_name();
   // The queue was removed, emptied or given another size.
   void retire();
   // A break for those who read the ring that is current, if there is one.
@@ -88,6 +90,7 @@ class HotCache {
  private:
   std::shared_ptr<HotRing> find();
   std::shared_ptr<HotRing> make(std::uint64_t wished_bytes);
+  bool is_still_named();
 
   std::mutex mutex_;  // guards everything below
   SharedMemory memory_;
@@ -96,7 +99,8 @@ class HotCache {
   std::shared_ptr<HotRing> ring_;
   std::uint64_t inode_ = 0;  // of ring_
   bool told_ = false;
-  std::int64_t not_before_ms_ = 0;  // monotonic: when to try again
+  std::int64_t not_before_ms_ = 0;  // monotonic: when to try again …
+  std::int64_t check_at_ms_ = 0;    // … and to look at the name
 };
 
 }  // namespace spoolmq

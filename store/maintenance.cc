@@ -261,6 +261,7 @@ std::size_t QueueImpl::rows_owed() {
 
 // False once there is nothing left to do.
 bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
+  hot_cache_.check_name();
   bool more = !index_pending(false);
   const std::int64_t now_ms = clock_->boot_ms();
   if (settled_since_maintenance_ > 0) {

@@ -307,6 +307,18 @@ TEST_F(HotTail, FindsANewRingWhereTheOldOneWasUnlinked) {
   EXPECT_EQ(bodies(tail), numbers(7, 9));
 }
 
+TEST_F(HotTail, IsMadeAnewBySendersAlone) {
+  OpenOptions options;
+  options.clock = std::make_shared<SystemClock>();
+  Queue sender = world_.open("q", options);
+  sender.send(text("x"));
+  ASSERT_EQ(::unlink(shared_file(world_, "hot-1").c_str()), 0);
+  EXPECT_TRUE(eventually([&] {
+    sender.send(text("y"));
+    return !shared_file(world_, "hot-1").empty();
+  }));
+}
+
 TEST_F(HotTail, ChangesItsSizeAndGoesByTheSetting) {
   Tail tail = observer_.tail();
   send_numbers(world_.queue(), 1, 2);
