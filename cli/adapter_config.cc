@@ -15,13 +15,23 @@ namespace {
 using adapters::KeyValue;
 using std::string_view_literals::operator""sv;
 
-constexpr std::array kCommonKeys{"name"sv, "type"sv, "queue"sv, "directory"sv, "enabled"sv};
+constexpr std::string_view kDirectory = "directory";
+constexpr std::array kCommonKeys{"name"sv, "type"sv, "queue"sv, kDirectory, "enabled"sv};
 constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less its NUL
 
 // "/srv//in/./" → "/srv/in": adapters and `why` compare paths by their text.
 std::string without_detours(const std::string& path) {
   const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
   return (normal.has_filename() ? normal : normal.parent_path()).string();
+}
+
+bool has_directory(const AdapterKind& kind) { return kind.has_directory == HasDirectory::kYes; }
+
+// The keys that every adapter of that kind has.
+std::vector<std::string_view> common_keys(const AdapterKind& kind) {
+  std::vector<std::string_view> keys(kCommonKeys.begin(), kCommonKeys.end());
+  if (!has_directory(kind)) std::erase(keys, kDirectory);
+  return keys;
 }
 
 // What is written may be wrong in several places: each reader reports what it finds and goes on.
@@ -34,7 +44,8 @@ class AdapterReader {
     const std::size_t before = report_.problems.size();
     const AdapterKind* const kind = read_kind();
     const std::string queue = read_queue();
-    const std::string directory = read_directory();
+    const std::string directory =
+        kind == nullptr || has_directory(*kind) ? read_directory() : std::string();
     const std::string name = read_name(queue);
     const bool enabled = read_enabled();
     if (kind == nullptr) return std::nullopt;
@@ -124,10 +135,11 @@ class AdapterReader {
 
   // Fills values_.
   void read_keys(const AdapterKind& kind) {
-    std::vector<std::string_view> allowed(kCommonKeys.begin(), kCommonKeys.end());
+    const std::vector<std::string_view> common = common_keys(kind);
+    std::vector<std::string_view> allowed = common;
     for (const adapters::AdapterKey& key : kind.keys()) allowed.push_back(key.name);
     for (const auto& [name, node] : table_) {
-      if (std::ranges::find(kCommonKeys, name.str()) != kCommonKeys.end()) continue;
+      if (std::ranges::find(common, name.str()) != common.end()) continue;
       const auto keys = kind.keys();
       const auto key = std::ranges::find(keys, name.str(), &adapters::AdapterKey::name);
       if (key == keys.end()) {

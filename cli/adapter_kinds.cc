@@ -6,6 +6,10 @@
 
 #include "adapters/export_adapter.h"
 #include "adapters/import_adapter.h"
+#include "adapters/tail_adapter.h"
+#include "cli/json_output.h"
+#include "cli/tail_json.h"
+#include "cli/unix_socket.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -24,11 +28,25 @@ std::unique_ptr<adapters::Adapter> make_as(const AdapterSettings& settings,
   return std::make_unique<Made>(std::get<Settings>(settings), std::move(place));
 }
 
+std::unique_ptr<adapters::Adapter> make_tail(const AdapterSettings& settings,
+                                             adapters::AdapterPlace place) {
+  const auto json = [](const TailMessage& message, std::optional<std::string_view> body) {
+    return json_line(tail_json(message, body));
+  };
+  return std::make_unique<adapters::TailAdapter>(std::get<adapters::TailSettings>(settings),
+                                                 std::move(place),
+                                                 adapters::TailAdapter::Means{json, listen_at});
+}
+
 constexpr std::array kKinds = {
-    AdapterKind{"import", adapters::import_keys, parse_as<adapters::parse_import_settings>,
+    AdapterKind{"import", HasDirectory::kYes, adapters::import_keys,
+                parse_as<adapters::parse_import_settings>,
                 make_as<adapters::ImportSettings, adapters::ImportAdapter>},
-    AdapterKind{"export", adapters::export_keys, parse_as<adapters::parse_export_settings>,
+    AdapterKind{"export", HasDirectory::kYes, adapters::export_keys,
+                parse_as<adapters::parse_export_settings>,
                 make_as<adapters::ExportSettings, adapters::ExportAdapter>},
+    AdapterKind{"tail", HasDirectory::kNo, adapters::tail_keys,
+                parse_as<adapters::parse_tail_settings>, make_tail},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // The table of adapter types. Whatever reads spoolmq.toml, makes options of the command line or
 // starts an adapter goes by it; nothing else knows what types there are.
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,13 +13,18 @@
 #include "adapters/adapter_keys.h"
 #include "adapters/export_settings.h"
 #include "adapters/import_settings.h"
+#include "adapters/tail_settings.h"
 
 namespace spoolmq::cli {
 
-using AdapterSettings = std::variant<adapters::ImportSettings, adapters::ExportSettings>;
+using AdapterSettings =
+    std::variant<adapters::ImportSettings, adapters::ExportSettings, adapters::TailSettings>;
+
+enum class HasDirectory : std::uint8_t { kNo, kYes };
 
 struct AdapterKind {
-  std::string_view type;  // also the command that makes one pass of it
+  std::string_view type;  // of those with a directory also the command that makes one pass
+  HasDirectory has_directory;
   std::span<const adapters::AdapterKey> (*keys)();
   // Throws Error(kUsage), its subject being the `where` of the value that is refused.
   AdapterSettings (*parse)(std::string queue, std::string directory,
@@ -32,6 +38,7 @@ std::span<const AdapterKind> adapter_kinds();
 const AdapterKind* find_adapter_kind(std::string_view type);  // null: there is none
 
 const std::string& queue_of(const AdapterSettings& settings);
+// Of one without: where its messages go, for people.
 const std::string& directory_of(const AdapterSettings& settings);
 
 }  // namespace spoolmq::cli

@@ -13,6 +13,14 @@ constexpr std::array kListOptions = {
 constexpr std::array kPeekOptions = {
     OptionSpec{"-n", "N", "how many, at most 1000 (1)"},
 };
+constexpr std::array kTailOptions = {
+    OptionSpec{"-f,--follow", "", "goes on with what is sent from then on, until INT or TERM"},
+    OptionSpec{"-n", "N", "begins with the last N (10); with --follow 0: with the next one"},
+    OptionSpec{"--after", "ID", "begins behind this message instead"},
+    OptionSpec{"--from", "now|oldest", "begins with the next one, or with the oldest there is"},
+    OptionSpec{"--timeout", "D", "with --follow: ends after D"},
+    OptionSpec{"--null", "", "a NUL behind each body, in place of an end of line"},
+};
 constexpr std::array kStatsOptions = {
     OptionSpec{"--format", "prometheus", "the text format of that name"},
 };
@@ -75,6 +83,10 @@ constexpr std::array kCommands = {
             "spoolmq why orders 3f9ac1\nspoolmq why /srv/in/a.xml",
             {},
             run_why},
+    Command{"look", "tail", "Q", 1, 1, false,
+            "shows the messages that were sent last, and as they come; takes none of them",
+            "spoolmq tail orders -f\nspoolmq tail orders -f --from oldest --json", kTailOptions,
+            run_tail},
     Command{"look",
             "trace",
             "Q ID",

@@ -17,6 +17,9 @@ int run_info(Context& context, const Arguments& arguments);
 int run_why(Context& context, const Arguments& arguments);
 int run_trace(Context& context, const Arguments& arguments);
 
+// Of messages as they are sent (look_tail.cc).
+int run_tail(Context& context, const Arguments& arguments);
+
 // Of queues (look_queue.cc).
 int run_stats(Context& context, const Arguments& arguments);
 int run_consumers(Context& context, const Arguments& arguments);

@@ -8,9 +8,9 @@
 //
 //   [[adapter]]
 //   name = "orders-in"                         # default: type and queue, "import-orders"
-//   type = "import"                            # import export
+//   type = "import"                            # import export tail
 //   queue = "orders"
-//   directory = "/srv/in"                      # absolute
+//   directory = "/srv/in"                      # absolute; a tail has command, fifo or socket
 //   include = ["*.xml"]                        # every other key: the options of `spoolmq import`
 //   enabled = true
 
