@@ -15,6 +15,21 @@ using namespace hot_cache;
 // The slot stays his; this only ends a reader's patience.
 constexpr std::int64_t kPatienceNs = 200'000;
 
+constexpr std::size_t kLineBytes = 64;
+constexpr std::size_t kMostAheadBytes = 2048;
+// A longer record is not copied for nothing, if the arena's counter says it is gone.
+constexpr std::size_t kLongRecordBytes = 4096;
+
+// Where the record probably is that follows one; it comes while the slot's words do. From its end,
+// as it will be copied.
+void prefetch_behind(HotRing& ring, const SlotWords& last) {
+  if (last.place == kNoPlace) return;
+  const std::size_t bytes = std::min<std::size_t>(last.length, kMostAheadBytes);
+  for (std::size_t left = bytes; left > 0; left -= std::min(left, kLineBytes)) {
+    prefetch_to_read(&ring.arena_word(last.place + last.length + left - kWordBytes));
+  }
+}
+
 }  // namespace
 
 HotCacheReader::HotCacheReader(std::shared_ptr<HotRing> ring)
@@ -64,6 +79,7 @@ HotCacheReader::Got HotCacheReader::leap(std::uint64_t newest) {
 }
 
 HotCacheReader::Got HotCacheReader::take() {
+  prefetch_behind(*ring_, words_);
   SlotWords::Raw raw;
   for (std::size_t i = 0; i < raw.size(); ++i) {
     raw[i] = std::atomic_ref(ring_->slot_word(position_, i)).load(std::memory_order_relaxed);
@@ -82,11 +98,16 @@ HotCacheReader::Got HotCacheReader::take() {
 bool HotCacheReader::copy_record() {
   if (words_.place == kNoPlace || words_.length > ring_->size().arena_bytes) return false;
   // Whoever was given these bytes again has begun to overwrite them, or will.
-  const std::uint64_t given = std::atomic_ref(ring_->arena_given()).load(std::memory_order_relaxed);
-  if (given - words_.place > ring_->size().arena_bytes) return false;
+  if (words_.length > kLongRecordBytes) {
+    const std::uint64_t given =
+        std::atomic_ref(ring_->arena_given()).load(std::memory_order_relaxed);
+    if (given - words_.place > ring_->size().arena_bytes) return false;
+  }
   const std::size_t count = words_.length / kWordBytes;
   if (copy_.size() < count) copy_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  // From its end: what the processor then reads ahead are older records, not the lines that the
+  // writer is about to fill.
+  for (std::size_t i = count; i-- > 0;) {
     copy_[i] = std::atomic_ref(ring_->arena_word(words_.place + i * kWordBytes))
                    .load(std::memory_order_relaxed);
   }

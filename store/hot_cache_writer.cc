@@ -1,10 +1,12 @@
 #include "store/hot_cache_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
 
 #include "core/check.h"
+#include "store/futex.h"
 #include "store/hot_cache_words.h"
 
 namespace spoolmq {
@@ -14,6 +16,8 @@ using namespace hot_cache;
 
 constexpr int kMostTickets = 8;
 constexpr std::uint64_t kShareOfArena = 4;  // no record takes more of it than a quarter
+constexpr std::size_t kLineBytes = 64;
+constexpr std::size_t kMostAheadBytes = 2048;
 
 std::uint64_t put_in_arena(HotRing& ring, std::span<const std::byte> record) {
   if (record.empty() || record.size() > ring.size().arena_bytes / kShareOfArena) return kNoPlace;
@@ -29,11 +33,23 @@ std::uint64_t put_in_arena(HotRing& ring, std::span<const std::byte> record) {
   return place;
 }
 
+// What the next message will probably be written to is here by then; readers do not look at it yet.
+void prefetch_next(HotRing& ring, std::uint64_t ticket, std::uint64_t place, std::size_t bytes) {
+  prefetch_to_write(&ring.slot_word(ticket, 0));
+  if (place == kNoPlace) return;
+  for (std::size_t at = 0; at < std::min(bytes, kMostAheadBytes); at += kLineBytes) {
+    prefetch_to_write(&ring.arena_word(place + bytes + at));
+  }
+}
+
 }  // namespace
 
 bool HotCacheWriter::claim(HotRing& ring, std::uint64_t ticket) {
   const std::atomic_ref<std::uint64_t> state(ring.state(ticket));
-  std::uint64_t now = state.load(std::memory_order_relaxed);
+  // A guess, mostly right: readers poll this line, so a load before the exchange would have it
+  // travel once more.
+  const std::uint64_t slots = ring.size().slots;
+  std::uint64_t now = ticket > slots ? state_of(ticket - slots, kCommitted) : 0;
   while (ticket_of(now) < ticket) {
     if (is_being_written(now) && is_alive_(static_cast<std::uint32_t>(owner_of(now) - 1))) {
       return false;
@@ -45,6 +61,7 @@ bool HotCacheWriter::claim(HotRing& ring, std::uint64_t ticket) {
 
 void HotCacheWriter::publish(HotRing& ring, const Message& message) {
   SPOOLMQ_CHECK(message.record.size() % kWordBytes == 0);
+  prefetch_to_write(&ring.next_ticket());
   SlotWords words;
   words.id = message.id;
   words.file = message.at.file;
@@ -55,14 +72,15 @@ void HotCacheWriter::publish(HotRing& ring, const Message& message) {
   if (message.at.kind == names::SpoolKind::kXml) words.marks |= kXml;
   for (int i = 0; i < kMostTickets; ++i) {
     const std::uint64_t ticket = std::atomic_ref(ring.next_ticket()).fetch_add(1);
-    if (!claim(ring, ticket)) continue;
     const auto raw = words.encode(ticket);
+    if (!claim(ring, ticket)) continue;
     for (std::size_t at = 0; at < raw.size(); ++at) {
       std::atomic_ref(ring.slot_word(ticket, at)).store(raw[at], std::memory_order_relaxed);
     }
     // Publishes the words and the arena to whoever reads this state; and, being sequentially
     // consistent, comes before the look at the sleepers' flag that follows.
     std::atomic_ref(ring.state(ticket)).exchange(state_of(ticket, kCommitted));
+    prefetch_next(ring, ticket + 1, words.place, message.record.size());
     return;
   }
   ring.tell_break();

@@ -136,7 +136,7 @@ void TailImpl::begin_pass() {
   if (reader_) breaks_ = std::atomic_ref(reader_->ring().breaks()).load();
   static_cast<void>(queue_->has_stirred(state_));
   recent_set_.insert(recent_.begin(), recent_.end());
-  recent_.clear();
+  std::erase_if(recent_, [this](const MessageId& id) { return id.time_ms() < pass_began_ms_; });
 }
 
 bool TailImpl::is_wanted(const QueueImpl::TailRow& row) const {
@@ -195,11 +195,10 @@ const TailMessage* TailImpl::next_of_index() {
 }
 
 const TailMessage* TailImpl::take_from_disk(const MessageId& id, const Location& at, bool delayed) {
+  ++counts_.gone;  // until it is there; so an I/O error that is thrown counts, too
   std::optional<Message> message = queue_->load_at(id, at);
-  if (!message) {
-    ++counts_.gone;
-    return nullptr;
-  }
+  if (!message) return nullptr;
+  --counts_.gone;
   current_.id_ = id;
   current_.message_ = std::move(message);
   current_.body_ = current_.message_->body;

@@ -3,8 +3,8 @@
 // the index, from where it last knew everything, before it goes on in the ring.
 //
 //   mark_    every row up to this sequence was delivered, or is not to be
-//   recent_  ids that came from the ring since: their rows, behind mark_, are known already; and the
-//            last pass's younger than itself, in case a rebuild numbers the rows anew
+//   recent_  ids that came from the ring since: their rows, behind mark_, are known already; and
+//            what was told of messages younger than the last pass, for a rebuild numbers rows anew
 //   early_   ids that came from the index and may still come through the ring
 //
 // A message has its row, or is harvested, before its ticket is taken; so at the end of a pass over
