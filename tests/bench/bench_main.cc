@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/bench/bench_place.h"
+#include "tests/bench/latency_workload.h"
 #include "tests/bench/machine_limits.h"
 #include "tests/bench/workloads.h"
 
@@ -85,33 +86,54 @@ void run_rate(const Workload& workload, const Options& options) {
   std::fflush(stdout);
 }
 
-void run_latency(const Options& options) {
-  std::vector<double> p50;
-  std::vector<double> p99;
-  std::vector<double> limits_us;
-  for (int run = 0; run < options.runs; ++run) {
-    {
-      const Place place(options.parent);
-      limits_us.push_back(1e6 /
-                          appends_per_second(place.path(), kBodyBytes, 1, options.seconds / 2));
-    }
-    const Place place(options.parent);
-    const Latency latency = measure_latency({place.path(), options.seconds});
-    p50.push_back(latency.p50_us);
-    p99.push_back(latency.p99_us);
-  }
-  const double limit = median(limits_us);
-  const std::string name(kLatency);
-  if (options.json) {
+void print(const std::string& name, const Latency& latency, bool json) {
+  const double share = latency.append_p50_us / latency.p50_us;
+  if (json) {
     std::printf(
         "{\"workload\":\"%s\",\"p50_us\":%.0f,\"p99_us\":%.0f,\"limit\":%.0f,\"share\":%.3f}\n",
-        name.c_str(), median(p50), median(p99), limit, limit / median(p50));
+        name.c_str(), latency.p50_us, latency.p99_us, latency.append_p50_us, share);
   } else {
-    std::printf("%-18s %6.0f us p50 %6.0f us p99   limit %6.0f us   share %4.0f %%   (%s)\n",
-                name.c_str(), median(p50), median(p99), limit, 100 * limit / median(p50),
-                "one append 1 KiB + fdatasync");
+    std::printf(
+        "%-18s %6.0f us p50 %6.0f us p99   send %6.0f us   limit %6.0f us   share %4.0f %%   %.2f "
+        "x   (%s)\n",
+        name.c_str(), latency.p50_us, latency.p99_us, latency.send_p50_us, latency.append_p50_us,
+        100 * share, 1 / share, "append 1 KiB + fdatasync, in turns");
   }
   std::fflush(stdout);
+}
+
+// All that are wanted take turns, in a directory of their own each.
+bool run_latencies(const Options& options) {
+  bool any = false;
+  std::vector<std::vector<Latency>> all(latency_workloads().size());
+  for (int run = 0; run < options.runs; ++run) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const LatencyWorkload& one = latency_workloads()[i];
+      if (!options.wants(one.name)) continue;
+      any = true;
+      const Place place(options.parent);
+      const std::unique_ptr<Channel> channel = one.make(place.path(), kBodyBytes);
+      if (channel) all[i].push_back(measure_latency(*channel, place.path()));
+    }
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string name(latency_workloads()[i].name);
+    if (!options.wants(name)) continue;
+    if (all[i].empty()) {
+      std::fprintf(stderr, "spoolmq_bench: %s: not installed\n", name.c_str());
+      continue;
+    }
+    const auto median_of = [&](double Latency::*figure) {
+      std::vector<double> values;
+      for (const Latency& latency : all[i]) values.push_back(latency.*figure);
+      return median(values);
+    };
+    print(name,
+          {median_of(&Latency::p50_us), median_of(&Latency::p99_us),
+           median_of(&Latency::send_p50_us), median_of(&Latency::append_p50_us)},
+          options.json);
+  }
+  return any;
 }
 
 void run(const Options& options) {
@@ -122,11 +144,11 @@ void run(const Options& options) {
     any = true;
     run_rate(workload, options);
   }
-  if (options.list) std::printf("%s\n", std::string(kLatency).c_str());
+  for (const LatencyWorkload& workload : latency_workloads()) {
+    if (options.list) std::printf("%s\n", std::string(workload.name).c_str());
+  }
   if (options.list) return;
-  if (options.wants(kLatency)) {
-    run_latency(options);
-  } else if (!any) {
+  if (!run_latencies(options) && !any) {
     throw std::runtime_error("no such workload; --list names them");
   }
 }

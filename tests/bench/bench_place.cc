@@ -34,6 +34,10 @@ Place::~Place() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+void must(bool good, const char* what) {
+  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+}
+
 double now_seconds() {
   struct timespec now {};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

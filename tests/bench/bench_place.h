@@ -20,6 +20,9 @@ class Place {
   std::string path_;
 };
 
+// Throws std::runtime_error with errno's text unless `good`.
+void must(bool good, const char* what);
+
 // CLOCK_MONOTONIC, comparable between processes.
 double now_seconds();
 

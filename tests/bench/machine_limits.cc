@@ -4,8 +4,6 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -17,10 +15,6 @@ namespace {
 
 constexpr off_t kFileBytes = off_t{16} << 20;
 constexpr int kTableRows = 20'000;
-
-void must(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-}
 
 class Descriptor {
  public:
@@ -76,16 +70,21 @@ int preallocated(const std::string& path) {
   return fd;
 }
 
+// At `at`, which moves on.
+void append_synced(int file, const std::string& body, off_t& at) {
+  const auto step = static_cast<off_t>(body.size());
+  if (at + step > kFileBytes) at = 0;
+  must(::pwrite(file, body.data(), body.size(), at) == static_cast<ssize_t>(body.size()), "write");
+  must(::fdatasync(file) == 0, "fdatasync");
+  at += step;
+}
+
 double append_until(const Descriptor& file, std::size_t bytes, const Stretch& stretch) {
-  const std::vector<char> body(bytes, 'x');
-  const auto step = static_cast<off_t>(bytes);
+  const std::string body(bytes, 'x');
   double done = 0;
   off_t at = 0;
   while (!stretch.over()) {
-    if (at + step > kFileBytes) at = 0;
-    must(::pwrite(file.get(), body.data(), bytes, at) == static_cast<ssize_t>(bytes), "write");
-    must(::fdatasync(file.get()) == 0, "fdatasync");
-    at += step;
+    append_synced(file.get(), body, at);
     ++done;
   }
   return done;
@@ -100,6 +99,17 @@ double appends_per_second(const std::string& directory, std::size_t bytes, int p
     stretch.start();
     return append_until(file, bytes, stretch);
   });
+}
+
+AppendLimit::AppendLimit(const std::string& directory, std::size_t bytes)
+    : file_(preallocated(directory + "/append-limit")), body_(bytes, 'x') {}
+
+AppendLimit::~AppendLimit() { ::close(file_); }
+
+void AppendLimit::append() {
+  const double began = now_seconds();
+  append_synced(file_, body_, at_);
+  took_us_.push_back((now_seconds() - began) * 1e6);
 }
 
 double new_files_per_second(const std::string& directory, int together, double seconds) {

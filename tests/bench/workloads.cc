@@ -1,13 +1,6 @@
 #include "tests/bench/workloads.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <chrono>
-#include <cstdio>
-#include <exception>
-#include <stdexcept>
 #include <thread>
 
 #include "spoolmq/queue.h"
@@ -22,8 +15,6 @@ namespace {
 constexpr std::size_t kBatch = 256;
 constexpr int kSenders = 16;
 constexpr int kWarmUpSends = 3;
-constexpr int kTimedMessages = 500;
-constexpr std::chrono::milliseconds kApart{2};
 constexpr double kMostReceivedPerSecond = 200'000;
 constexpr double kMostReceivedOneByOnePerSecond = 20'000;
 constexpr char kName[] = "bench";
@@ -110,21 +101,6 @@ double receive_and_ack(const Conditions& conditions, std::size_t batch, double m
   return done / (now_seconds() - began);
 }
 
-// The child's part: writes each message's travelling time, in seconds, to the pipe.
-void receive_timed(const Conditions& conditions, int pipe) {
-  Queue queue = Root::open(conditions.directory).open_queue(kName);
-  ReceiveOptions options;
-  options.wait = Milliseconds{5000};
-  for (int i = 0; i < kTimedMessages; ++i) {
-    std::optional<Delivery> delivery = queue.receive(options);
-    const double arrived = now_seconds();
-    if (!delivery) throw std::runtime_error("a message did not arrive");
-    const double took = arrived - std::stod(delivery->message().body);
-    delivery->ack();
-    if (::write(pipe, &took, sizeof took) != sizeof took) throw std::runtime_error("pipe");
-  }
-}
-
 double times(double value, double factor) { return value * factor; }
 
 double append_limit(const Conditions& c, int processes) {
@@ -167,45 +143,6 @@ const std::vector<Workload>& workloads() {
        [](const C& c) { return import_floor_per_second(c.directory); }},
   };
   return all;
-}
-
-Latency measure_latency(const Conditions& conditions) {
-  static_cast<void>(fresh_queue(conditions));
-  int pipe[2];
-  if (::pipe(pipe) != 0) throw std::runtime_error("no pipe");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(pipe[0]);
-    int code = 0;
-    try {
-      receive_timed(conditions, pipe[1]);
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "receiver: %s\n", error.what());
-      code = 1;
-    }
-    ::_exit(code);
-  }
-  ::close(pipe[1]);
-  {
-    Queue queue = Root::open(conditions.directory).open_queue(kName);
-    char text[64];
-    for (int i = 0; i < kTimedMessages; ++i) {
-      std::this_thread::sleep_for(kApart);
-      Message timed = message();
-      std::snprintf(text, sizeof text, "%.9f ", now_seconds());
-      timed.body.replace(0, std::string_view(text).size(), text);
-      queue.send(std::move(timed));
-    }
-  }
-  std::vector<double> took_us;
-  double took = 0;
-  while (::read(pipe[0], &took, sizeof took) == sizeof took) took_us.push_back(took * 1e6);
-  ::close(pipe[0]);
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child || status != 0) {
-    throw std::runtime_error("the receiver failed");
-  }
-  return {percentile(took_us, 0.5), percentile(took_us, 0.99)};
 }
 
 }  // namespace spoolmq::bench

@@ -23,12 +23,4 @@ struct Workload {
 };
 const std::vector<Workload>& workloads();
 
-// From the sender's call to the receiver's return in another process; messages are 2 ms apart.
-struct Latency {
-  double p50_us = 0;
-  double p99_us = 0;
-};
-inline constexpr std::string_view kLatency = "latency";
-Latency measure_latency(const Conditions& conditions);
-
 }  // namespace spoolmq::bench

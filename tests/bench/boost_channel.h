@@ -1,0 +1,12 @@
+#pragma once
+// Boost.Interprocess message_queue; only where Boost is installed.
+
+#include <memory>
+
+#include "tests/bench/channel.h"
+
+namespace spoolmq::bench {
+
+std::unique_ptr<Channel> boost_channel(std::size_t body_bytes);
+
+}  // namespace spoolmq::bench
