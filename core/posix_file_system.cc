@@ -266,7 +266,7 @@ class PosixDir final : public Dir {
         if (existing) return std::make_unique<PosixFile>(std::move(existing), path_of(name));
       }
       Fd made(retried([&] {
-        return ::openat(fd(), component.c_str(), O_RDWR | O_CREAT | O_EXCL | kOpenFlags,
+        return ::openat(fd(), component.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOATIME | kOpenFlags,
                         mode & kPermissionBits);
       }));
       if (made) {
@@ -281,7 +281,8 @@ class PosixDir final : public Dir {
   std::unique_ptr<File> create_unnamed(std::uint32_t mode) override {
     const std::string path = path_of("(unnamed)");
     Fd made(retried([&] {
-      return ::openat(fd(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode & kPermissionBits);
+      return ::openat(fd(), ".", O_RDWR | O_TMPFILE | O_NOATIME | O_CLOEXEC,
+                      mode & kPermissionBits);
     }));
     if (!made) {
       // open(2): what kernels and file systems without O_TMPFILE answer.
@@ -463,10 +464,14 @@ class PosixDir final : public Dir {
   }
 
   // Without O_NONBLOCK a FIFO put in the way would hold the caller; for files it changes nothing.
+  // A read that notes its time makes the inode dirty, and may wait until its block, which holds
+  // other files' inodes too, is on disk; only the owner may read without (open(2), O_NOATIME).
   // No descriptor: there is none of that name.
   Fd open_existing(const std::string& component, Access access) {
     const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | kOpenFlags | O_NONBLOCK;
-    Fd file(open_beneath(fd(), component.c_str(), flags));
+    int opened = open_beneath(fd(), component.c_str(), flags | O_NOATIME);
+    if (opened < 0 && errno == EPERM) opened = open_beneath(fd(), component.c_str(), flags);
+    Fd file(opened);
     if (!file && errno != ENOENT) fail("open", component);
     return file;
   }

@@ -15,6 +15,7 @@ constexpr std::size_t kWordAt = 1024;
 constexpr std::size_t kAnnouncedAt = 1088;  // in a cache line of its own
 constexpr std::uint32_t kSleeper = 1;
 constexpr std::uint32_t kOneRing = 2;
+constexpr std::int64_t kFreshNs = 500'000;  // an announcement whose sync must be over by now is old
 
 }  // namespace
 
@@ -27,7 +28,7 @@ Doorbell::Doorbell(SharedMemory memory, bool shared) {
                  .mapping;
   if (!mapping_.is_mapped()) return;
   word_ = &mapping_.word<std::uint32_t>(kWordAt);
-  announced_ns_ = &mapping_.word<std::int64_t>(kAnnouncedAt);
+  announced_ = &mapping_.word<Announced>(kAnnouncedAt);
 }
 
 void Doorbell::ring() {
@@ -38,11 +39,21 @@ void Doorbell::ring() {
   if ((old & kSleeper) != 0) wake_futex(*word_, INT_MAX);
 }
 
-void Doorbell::announce() {
+void Doorbell::announce(const Announcement& soon) {
   const std::atomic_ref<std::uint32_t> word(*word_);
   if ((word.load() & kSleeper) == 0) return;
-  std::atomic_ref(*announced_ns_).store(monotonic_ns(), std::memory_order_relaxed);
+  std::atomic_ref(announced_->slot).store(soon.slot, std::memory_order_relaxed);
+  std::atomic_ref(announced_->written_end).store(soon.written_end, std::memory_order_relaxed);
+  std::atomic_ref(announced_->at_ns).store(monotonic_ns());
   wake_futex(*word_, 1);
+}
+
+std::optional<Doorbell::Announcement> Doorbell::announced(std::uint32_t prepared) {
+  const std::int64_t age_ns = monotonic_ns() - std::atomic_ref(announced_->at_ns).load();
+  if (age_ns < 0 || age_ns > kFreshNs || prepare() != prepared) return std::nullopt;
+  const std::uint64_t slot = std::atomic_ref(announced_->slot).load(std::memory_order_relaxed);
+  return Announcement{static_cast<std::uint32_t>(slot),
+                      std::atomic_ref(announced_->written_end).load(std::memory_order_relaxed)};
 }
 
 std::uint32_t Doorbell::prepare() {
@@ -58,19 +69,6 @@ void Doorbell::wait(std::uint32_t prepared, std::chrono::milliseconds longest) {
   } while (!word.compare_exchange_weak(now, now | kSleeper));
   // Returns early on a signal or a ring; the caller looks again either way.
   wait_futex(*word_, prepared | kSleeper, longest);
-  watch(prepared);
-}
-
-// After an announcement: until the ring, or its time is over.
-void Doorbell::watch(std::uint32_t prepared) {
-  const std::atomic_ref<std::uint32_t> word(*word_);
-  const std::atomic_ref<std::int64_t> announced(*announced_ns_);
-  constexpr std::int64_t kLongestNs = std::chrono::nanoseconds(kLongestWatch).count();
-  while ((word.load(std::memory_order_relaxed) & ~kSleeper) == prepared) {
-    const std::int64_t since = monotonic_ns() - announced.load(std::memory_order_relaxed);
-    if (since < 0 || since >= kLongestNs) return;
-    pause_spinning();
-  }
 }
 
 void Doorbell::remove(SharedMemory memory) { memory.remove(kKind); }

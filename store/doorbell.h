@@ -11,11 +11,13 @@
 // sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
 // ring with nobody asleep makes no system call.
 //
-// A sender that is about to sync announces it: one sleeper wakes while the disk works, and watches
-// the sequence for at most kLongestWatch, so that it is there when the ring comes. Thread-safe.
+// A sender that has written and is about to sync announces it: one sleeper wakes while the disk
+// works, and gets ready for what will be durable when the ring comes (queue_receive.cc).
+// Thread-safe.
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "store/shared_memory.h"
 
@@ -26,12 +28,17 @@ class Doorbell {
   // For the queue that `memory` belongs to; not shared: for this process alone.
   Doorbell(SharedMemory memory, bool shared);
 
-  static constexpr std::chrono::microseconds kLongestWatch{150};
-
   void ring();
-  // A ring will follow in less than kLongestWatch, if all goes well. No system call where nobody
-  // sleeps.
-  void announce();
+  // A hint: that handle's segment is written up to `written_end`, and will be durable up to there
+  // soon. Several senders may mix theirs up, so nothing in it is more than a place to look.
+  struct Announcement {
+    std::uint32_t slot = 0;
+    std::uint64_t written_end = 0;
+  };
+  // No system call where nobody sleeps.
+  void announce(const Announcement& soon);
+  // What was announced in the last moments, unless there was a ring after `prepared`.
+  std::optional<Announcement> announced(std::uint32_t prepared);
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
@@ -41,13 +48,18 @@ class Doorbell {
   static void remove(SharedMemory memory);
 
  private:
-  void watch(std::uint32_t prepared);
+  // Beside the word, in a cache line of their own; written one by one.
+  struct Announced {
+    std::int64_t at_ns = 0;  // CLOCK_MONOTONIC
+    std::uint64_t slot = 0;
+    std::uint64_t written_end = 0;
+  };
 
   SharedMapping mapping_;
   std::uint32_t private_word_ = 0;
-  std::int64_t private_announced_ns_ = 0;
+  Announced private_announced_;
   std::uint32_t* word_ = &private_word_;
-  std::int64_t* announced_ns_ = &private_announced_ns_;  // CLOCK_MONOTONIC, of the newest
+  Announced* announced_ = &private_announced_;
 };
 
 }  // namespace spoolmq

@@ -232,10 +232,14 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
     try {
       ensure_index(hold);
       const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-      Session session{index_, now(), settings, *settings, hold.header(), {}, {}};
+      Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false};
       index_.begin(session.now.wall_ms);
       index_.set_order_on_dead(settings->order_on_dead);
       act(session);
+      if (session.abandoned) {
+        index_.rollback();
+        return;
+      }
       SyncMeter::Reading syncs;
       if (index_.has_changed()) syncs = sync_meter_.read();
       index_.add_syncs(syncs);
@@ -295,7 +299,7 @@ void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
   if (untold.syncs == 0 || !index_is_current(hold.header())) return;
   try {
     const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-    Session session{index_, now(), settings, *settings, hold.header(), {}, {}};
+    Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false};
     index_.begin(session.now.wall_ms);
     index_.add_syncs(untold);
     index_.commit();

@@ -60,6 +60,7 @@ struct Session {
   layout::LockHeader header;
   std::vector<Row> deaths;  // told to the history after the commit
   std::vector<std::function<void()>> after_commit;
+  bool abandoned = false;  // set by the act: nothing of it is to be committed
 };
 
 class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
@@ -244,8 +245,15 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   // ---- receiving (queue_receive.cc)
   class Waiter;  // a thread inside receive()
-  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, bool* paused,
-                                    bool* met_damage);
+  struct Unsynced {  // where rows end whose bytes may not be durable yet
+    std::uint32_t slot = 0;
+    MessageId segment;
+    std::uint64_t end = 0;
+  };
+  using Ahead = std::optional<Doorbell::Announcement>;
+  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, const Ahead& ahead,
+                                    bool* paused, bool* met_damage);
+  bool becomes_durable(const Unsynced& unsynced);
   using LeaseAct = std::function<void(Session&, Row&)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
@@ -270,6 +278,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
   void harvest(Session& session);
+  std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead);
+  bool is_durable(const Unsynced& unsynced);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
                        std::uint64_t promised, std::uint64_t* end);
   bool probe_slots(Session& session);  // whether a dead handle was reaped

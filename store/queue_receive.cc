@@ -1,7 +1,11 @@
 // Receiving: claims under byte 0, bodies read outside it, verdicts by receipt.
+#include <sched.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
+#include "store/futex.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 
@@ -11,6 +15,7 @@ namespace {
 constexpr Milliseconds kLongestSleep{250};
 constexpr Milliseconds kLongestUnwatched{2000};
 constexpr std::int64_t kProbeEveryMs = 250;
+constexpr std::int64_t kLongestSpinNs = 150'000;
 constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
 constexpr std::size_t kMovedPerSlice = 1000;
@@ -31,7 +36,8 @@ std::string_view damage_text(Damage damage) {
 }  // namespace
 
 std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool probe,
-                                             bool* paused_now, bool* met_damage) {
+                                             const Ahead& ahead, bool* paused_now,
+                                             bool* met_damage) {
   *met_damage = false;
   std::vector<Index::Claimed> claimed;
   bool others_may_have_some = false;
@@ -49,6 +55,8 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
       others_may_have_some = true;
     }
     harvest(session);
+    std::optional<Unsynced> unsynced;
+    if (ahead) unsynced = harvest_ahead(session, *ahead);
     LeaseRequest request;
     request.max = std::min(options.max, kMostPerClaim);
     request.holder = timed ? 0 : handles_.incarnation();
@@ -64,6 +72,12 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     if (probe && (long_ago || claimed.empty())) {
       others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
+    }
+    // Everything is done but the commit, while the sender's disk worked.
+    if (unsynced && (claimed.empty() || !becomes_durable(*unsynced))) {
+      claimed.clear();
+      others_may_have_some = false;
+      session.abandoned = true;
     }
   });
   // Only one of those who wait looks out for what becomes ready by itself.
@@ -99,6 +113,16 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     *met_damage = true;
   }
   return deliveries;
+}
+
+// Under byte 0, so for a moment only.
+bool QueueImpl::becomes_durable(const Unsynced& unsynced) {
+  const std::int64_t end_ns = monotonic_ns() + kLongestSpinNs;
+  while (!is_durable(unsynced)) {
+    if (monotonic_ns() >= end_ns) return false;
+    ::sched_yield();  // the sender may be waiting for this very processor
+  }
+  return true;
 }
 
 // The record does not verify where the index says it is; is it whole somewhere else in its file?
@@ -195,6 +219,7 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   refuse_to_observer("receive");
   const std::int64_t started = clock_->boot_ms();
   Waiter waiter(*this);
+  Ahead ahead;
   while (true) {
     const std::uint32_t bell = bell_.prepare();
     const std::int64_t waited = clock_->boot_ms() - started;
@@ -205,8 +230,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     std::vector<Delivery> deliveries;
     bool met_damage = false;
     do {
-      deliveries =
-          try_receive(options, last_look || watching || nobody_watches(), &paused_now, &met_damage);
+      deliveries = try_receive(options, last_look || watching || nobody_watches(),
+                               std::exchange(ahead, {}), &paused_now, &met_damage);
     } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {
@@ -225,6 +250,7 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     Milliseconds rest = looks ? until_due() : kLongestUnwatched;
     if (options.wait) rest = std::min(rest, Milliseconds{options.wait->count() - waited});
     rest_until_rung(bell, rest, options, waiter);
+    ahead = bell_.announced(bell);
   }
 }
 
@@ -252,7 +278,7 @@ void QueueImpl::rest_until_rung(std::uint32_t bell, Milliseconds longest,
     const Milliseconds slice = std::min(longest, kLongestSleep);
     bell_.wait(bell, slice);
     longest -= slice;
-    if (bell_.prepare() != bell || longest.count() <= 0) return;
+    if (bell_.prepare() != bell || longest.count() <= 0 || bell_.announced(bell)) return;
     if (options.cancelled && options.cancelled()) return;
     if (!waiter.watches() && waiter.watch()) return;
   }

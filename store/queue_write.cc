@@ -50,7 +50,6 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
   std::vector<SegmentWriter::Record> records;
   records.reserve(messages.size());
   for (const Outgoing* one : messages) records.push_back({&one->message, one->flags});
-  bell_.announce();
   const std::vector<Location> places = segment_->is_open() ? segment_->append(records, durability)
                                                            : segment_->start(records, durability);
   wrote_segments_ = true;

@@ -73,7 +73,9 @@ void QueueImpl::recover_and_take_slot() {
     hold.write_header(now_there);
   }
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
-  segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_);
+  segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_, [this](std::uint64_t end) {
+    bell_.announce({handles_.own_slot(), end});
+  });
   try {
     ensure_index(hold);
   } catch (const SqliteError& error) {
@@ -210,17 +212,34 @@ void QueueImpl::harvest(Session& session) {
   }
 }
 
+// Rows for what a living sender has written and is about to sync: not to be committed before it is
+// durable up to where they end (I2). nullopt: there is nothing like that.
+std::optional<QueueImpl::Unsynced> QueueImpl::harvest_ahead(Session& session,
+                                                            const Doorbell::Announcement& ahead) {
+  if (ahead.slot >= session.header.slots || ahead.slot == handles_.own_slot()) return std::nullopt;
+  const layout::HandleRecord record = handles_.read_one(ahead.slot);
+  if (record.segment.is_nil() || ahead.written_end <= record.durable_end) return std::nullopt;
+  Unsynced unsynced{ahead.slot, record.segment, 0};
+  harvest_segment(session, record, ahead.written_end, record.durable_end, &unsynced.end);
+  if (unsynced.end <= record.durable_end) return std::nullopt;
+  session.after_commit.push_back(
+      [this, unsynced] { handles_.write_indexed_end_of(unsynced.slot, unsynced.end); });
+  return unsynced;
+}
+
+bool QueueImpl::is_durable(const Unsynced& unsynced) {
+  const layout::HandleRecord record = handles_.read_one(unsynced.slot);
+  return record.segment == unsynced.segment && record.durable_end >= unsynced.end;
+}
+
 // Rows for the records of a segment between what is indexed and `limit`. `end`: where they end now;
 // 0 if there is no such file.
 void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& record,
                                 std::uint64_t limit, std::uint64_t promised, std::uint64_t* end) {
   *end = 0;
-  Dir* const shard = dir_.existing_shard(record.segment.shard());
-  const std::string file_name = names::spool_file(record.segment, names::SpoolKind::kBinary);
-  const std::unique_ptr<File> file =
-      shard != nullptr ? shard->open(file_name, Access::kRead) : nullptr;
-  if (!file) return;
   const Location at{record.segment, names::SpoolKind::kBinary, 0, 0};
+  const std::shared_ptr<File> file = reader_.open(at);
+  if (!file) return;
   const std::int64_t rowid = session.index.file_rowid(at, record.incarnation, false);
   const std::uint64_t indexed = std::max<std::uint64_t>(
       session.index.find_file(record.segment)->indexed_end, record::kFileHeaderBytes);
@@ -234,7 +253,9 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
       });
   for (const ByteRange& range : scanned.damaged) {
     log::error("damaged bytes in a spool file",
-               {{"file", file_name}, {"from", range.begin}, {"to", range.end}});
+               {{"file", names::spool_file(record.segment, at.kind)},
+                {"from", range.begin},
+                {"to", range.end}});
   }
   for (const auto& [id, where] : scanned.corrupt) {
     session.index.insert_corrupt(id, where, session.now, session.settings);

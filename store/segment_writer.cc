@@ -152,6 +152,7 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
     reserve_up_to(end);
     file_->write_at(buffer_, end_);
     if (durability == Durability::kSync) {
+      before_sync_(end);
       syncs_.time([&] { file_->sync_data(); });
       if (!name_is_durable_) syncs_.time([&] { dir_.shard(id_.shard()).sync(); });
       name_is_durable_ = true;

@@ -8,6 +8,7 @@
 // Not thread-safe: the group-commit leader calls it.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,9 +27,15 @@ namespace spoolmq {
 
 class SegmentWriter {
  public:
+  // `before_sync` is told where a group ends that append() has written and is about to sync.
   SegmentWriter(QueueDir& dir, HandleTable& handles, IdSource& ids, const Clock& clock,
-                SyncMeter& syncs)
-      : dir_(dir), handles_(handles), ids_(ids), clock_(clock), syncs_(syncs) {}
+                SyncMeter& syncs, std::function<void(std::uint64_t end)> before_sync)
+      : dir_(dir),
+        handles_(handles),
+        ids_(ids),
+        clock_(clock),
+        syncs_(syncs),
+        before_sync_(std::move(before_sync)) {}
 
   struct Record {
     const Message* message = nullptr;
@@ -59,6 +66,7 @@ class SegmentWriter {
   IdSource& ids_;
   const Clock& clock_;
   SyncMeter& syncs_;
+  std::function<void(std::uint64_t)> before_sync_;
   std::unique_ptr<File> file_;
   MessageId id_;
   bool name_is_durable_ = false;  // false: only messages of durability os so far

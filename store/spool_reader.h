@@ -40,10 +40,12 @@ class SpoolReader {
   // The bytes of a spool file, for keeping damaged ones: at most `length` from `offset`.
   std::vector<std::byte> raw(const Location& at, std::uint64_t longest);
 
+  // The spool file itself, kept open for the next time; nullptr: there is none.
+  std::shared_ptr<File> open(const Location& at);
+
   void forget(const MessageId& file);  // it is about to be unlinked
 
  private:
-  std::shared_ptr<File> open(const Location& at);
   Loaded load_xml(const MessageId& id, const Location& at);
 
   QueueDir& dir_;
