@@ -100,8 +100,8 @@ void HotRing::abandon(std::uint32_t owner) {
 
 // ---- HotCache
 
-HotCache::HotCache(SharedMemory memory, std::string subject, bool shared)
-    : memory_(std::move(memory)), subject_(std::move(subject)), shared_(shared) {}
+HotCache::HotCache(SharedMemory memory, std::string subject, bool shared, Stay stay)
+    : memory_(std::move(memory)), subject_(std::move(subject)), shared_(shared), stay_(stay) {}
 
 std::shared_ptr<HotRing> HotCache::find() {
   std::shared_ptr<HotRing> ring = ring_of(memory_.open(kKind, is_sound));
@@ -112,13 +112,13 @@ std::shared_ptr<HotRing> HotCache::find() {
   return nullptr;
 }
 
-std::shared_ptr<HotRing> HotCache::make(std::uint64_t wished_bytes) {
+std::shared_ptr<HotRing> HotCache::make(std::uint64_t wished_bytes, bool is_tail) {
   const Size size = Size::of(wished_bytes);
   SharedMemory::Opened opened = memory_.open_or_make(
       kKind, size.file_bytes(), [&](const SharedMapping& made) { HotRing::format(made, size); },
       is_sound);
   if (!opened.mapping.is_mapped()) {
-    if (!std::exchange(told_, true)) {
+    if ((is_tail || stay_ == Stay::kLong) && !std::exchange(told_, true)) {
       log::warn("no hot cache: tails of this queue read the disk",
                 {{"queue", subject_}, {"why", opened.why}});
     }
@@ -134,7 +134,7 @@ std::shared_ptr<HotRing> HotCache::current(std::uint64_t wished_bytes, std::uint
   ring_ = nullptr;
   if (monotonic_ms() < not_before_ms_) return nullptr;
   ring_ = find();
-  if (!ring_) ring_ = make(wished_bytes);
+  if (!ring_) ring_ = make(wished_bytes, owner_slot == kNoSlot);
   if (!ring_) return nullptr;
   inode_ = memory_.inode(kKind);
   if (owner_slot != kNoSlot) ring_->abandon(static_cast<std::uint32_t>(owner_slot));

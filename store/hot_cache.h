@@ -69,8 +69,10 @@ class HotRing {
 // Finds, makes and retires the ring. Thread-safe.
 class HotCache {
  public:
+  // Where processes come and go, only tails say aloud that there is no ring.
+  enum class Stay : std::uint8_t { kLong, kShort };
   // `subject`: the queue's name, for the log. Not shared: there is never a ring.
-  HotCache(SharedMemory memory, std::string subject, bool shared);
+  HotCache(SharedMemory memory, std::string subject, bool shared, Stay stay);
 
   // The ring that is current now, made if there is none, of about so many bytes; nullptr: it is
   // switched off (0 bytes) or cannot be had, which is said once and tried again a second later.
@@ -89,13 +91,14 @@ class HotCache {
 
  private:
   std::shared_ptr<HotRing> find();
-  std::shared_ptr<HotRing> make(std::uint64_t wished_bytes);
+  std::shared_ptr<HotRing> make(std::uint64_t wished_bytes, bool is_tail);
   bool is_still_named();
 
   std::mutex mutex_;  // guards everything below
   SharedMemory memory_;
   const std::string subject_;
   const bool shared_;
+  const Stay stay_;
   std::shared_ptr<HotRing> ring_;
   std::uint64_t inode_ = 0;  // of ring_
   bool told_ = false;
