@@ -121,7 +121,7 @@ class WordChannel final : public Channel {
 }  // namespace
 
 HotSender::HotSender(const std::string& directory, std::size_t body_bytes)
-    : cache_(memory_of(directory), kName, true),
+    : cache_(memory_of(directory), kName, true, HotCache::Stay::kLong),
       ring_(cache_.current(kRingBytes, HotCache::kNoSlot)),
       writer_(kOwner, [](std::uint32_t) { return false; }),
       offset_(record::kFileHeaderBytes + record::kGroupHeaderBytes) {
