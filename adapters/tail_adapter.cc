@@ -27,7 +27,7 @@ std::unique_ptr<TailTarget> make_target(const TailSettings& settings, TargetPlac
 
 }  // namespace
 
-TailAdapter::TailAdapter(TailSettings settings, AdapterPlace place, Means means)
+TailAdapter::TailAdapter(TailSettings settings, AdapterPlace place, TailJson json)
     : settings_(std::move(settings)), place_(std::move(place)) {
   OpenOptions options;
   options.name = place_.name;
@@ -40,8 +40,8 @@ TailAdapter::TailAdapter(TailSettings settings, AdapterPlace place, Means means)
     if (place_.on_refused) place_.on_refused(id.text(), why);
   };
   stream_.emplace(*queue_, queue_->tail({settings_.from, {}}),
-                  TailStream::Rules{settings_.framing, std::move(means.json), on_bad});
-  target_ = make_target(settings_, {place_.name, place_.clock, std::move(means.listen)});
+                  TailStream::Rules{settings_.framing, std::move(json), on_bad});
+  target_ = make_target(settings_, {place_.name, place_.clock});
 }
 
 TailAdapter::~TailAdapter() = default;

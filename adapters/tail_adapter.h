@@ -20,13 +20,8 @@ namespace spoolmq::adapters {
 
 class TailAdapter final : public Adapter {
  public:
-  // What lies above this folder.
-  struct Means {
-    TailJson json;
-    ListenAt listen;
-  };
   // Opens the queue and begins to listen to it. Throws Error.
-  TailAdapter(TailSettings settings, AdapterPlace place, Means means);
+  TailAdapter(TailSettings settings, AdapterPlace place, TailJson json);
   ~TailAdapter() override;
 
   Turn turn() override;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "adapters/unix_socket.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 
@@ -24,7 +25,7 @@ TailSocket::~TailSocket() {
 }
 
 void TailSocket::attend(At at) {
-  if (!listening_.is_open()) listening_ = Descriptor(place_.listen(path_, kMode));
+  if (!listening_.is_open()) listening_ = Descriptor(listen_at(path_, kMode));
   for (TailClient& client : clients_) {
     if (client.waiting_bytes() > 0) client.send_waiting();
   }

@@ -36,13 +36,9 @@ class TailTarget {
   virtual TailMoved take_moved() = 0;
 };
 
-// Makes a socket at that path and listens; a descriptor that does not block.
-using ListenAt = std::function<int(const std::string& path, std::uint32_t mode)>;
-
 struct TargetPlace {
   std::string adapter;  // for the log
   const Clock* clock = nullptr;
-  ListenAt listen;
 };
 
 std::unique_ptr<TailTarget> make_command_target(const CommandPlace& place, TargetPlace given);

@@ -9,7 +9,6 @@
 #include "adapters/tail_adapter.h"
 #include "cli/json_output.h"
 #include "cli/tail_json.h"
-#include "cli/unix_socket.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -34,8 +33,7 @@ std::unique_ptr<adapters::Adapter> make_tail(const AdapterSettings& settings,
     return json_line(tail_json(message, body));
   };
   return std::make_unique<adapters::TailAdapter>(std::get<adapters::TailSettings>(settings),
-                                                 std::move(place),
-                                                 adapters::TailAdapter::Means{json, listen_at});
+                                                 std::move(place), json);
 }
 
 constexpr std::array kKinds = {

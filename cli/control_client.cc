@@ -9,7 +9,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "cli/unix_socket.h"
+#include "adapters/unix_socket.h"
 #include "core/names.h"
 #include "spoolmq/error.h"
 
@@ -85,7 +85,7 @@ class Line {
 std::optional<nlohmann::json> ask_service(const std::string& root_path,
                                           const nlohmann::json& request) {
   const std::string path = root_path + "/" + std::string(names::kRun) + "/control";
-  const std::optional<int> connected = connect_to(path);
+  const std::optional<int> connected = adapters::connect_to(path);
   if (!connected) return std::nullopt;
   Line line(*connected, path);
   line.send(request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

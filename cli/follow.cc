@@ -1,8 +1,6 @@
 #include "cli/follow.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/bell.h"
 #include "cli/adapter_runner.h"
 #include "spoolmq/error.h"
 #include "watcher/directory_watcher.h"
@@ -22,28 +21,6 @@ namespace {
 constexpr std::int64_t kLongestWaitMs = 3'600'000;
 
 Error refused(std::string_view what) { return Error::from_errno(errno, "follow", what); }
-
-// Wakes a poll(2) from any thread.
-class Bell {
- public:
-  Bell() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (descriptor_ < 0) throw refused("eventfd");
-  }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-  ~Bell() { ::close(descriptor_); }
-
-  // A full counter wakes just as well.
-  void ring() const { static_cast<void>(::eventfd_write(descriptor_, 1)); }
-  void silence() const {
-    eventfd_t count = 0;
-    static_cast<void>(::eventfd_read(descriptor_, &count));
-  }
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // Keeps the failure that no other try will mend: the command ends by it, in its one line. Null
 // inside: there never was an adapter.
@@ -160,8 +137,8 @@ class Following {
   }
 
   const FollowPlan& plan_;
-  Bell bell_;
-  Bell quit_;
+  adapters::Bell bell_;
+  adapters::Bell quit_;
   std::optional<Error> fatal_;
   watcher::DirectoryWatcher watcher_;
   std::vector<watcher::DirectoryWatcher::Token> tokens_;

@@ -17,7 +17,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "cli/unix_socket.h"
+#include "adapters/unix_socket.h"
 #include "core/file_system.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
@@ -115,7 +115,7 @@ MetricsServer::MetricsServer(asio::io_context& loop, const MetricsPlace& place, 
     : state_(std::make_shared<State>(loop, place, std::move(text), file_every)) {
   switch (place.kind) {
     case MetricsPlace::Kind::kUnixSocket:
-      state_->listening.assign(listen_at(place.path, kSocketMode));
+      state_->listening.assign(adapters::listen_at(place.path, kSocketMode));
       break;
     case MetricsPlace::Kind::kTcp:
       state_->listening.assign(listen_tcp(place));

@@ -16,10 +16,10 @@
 #include <utility>
 #include <variant>
 
+#include "adapters/unix_socket.h"
 #include "cli/adapter_kinds.h"
 #include "cli/prometheus.h"
 #include "cli/service_metrics.h"
-#include "cli/unix_socket.h"
 #include "core/log.h"
 
 namespace spoolmq::cli {
@@ -79,7 +79,8 @@ Service::Service(Parts parts, ServiceConfig config)
       control_(supervisor_, slow_, config_error_, started_wall_ms_) {
   if (!parts_.log_level) log::set_level(config_.log_level);
   control_server_.emplace(
-      loop_, listen_at(parts_.run_directory->path() + "/" + std::string(kControl), kControlMode),
+      loop_,
+      adapters::listen_at(parts_.run_directory->path() + "/" + std::string(kControl), kControlMode),
       [this](nlohmann::json request) { return control_.answer(std::move(request)); });
   use_metrics(config_.metrics);
 }

@@ -65,7 +65,7 @@ TEST(ReadingChild, RefusesAProgramThatIsNotThere) {
 }
 
 TEST(ReadingChild, EndsWithTheGroupWhenNobodyWantsItAnyMore) {
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("fifo");
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   // Read to its end once nobody of the group lives: all of them have it open.

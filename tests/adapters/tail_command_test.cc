@@ -11,7 +11,7 @@ namespace {
 
 TEST(TailCommand, FeedsAProgramAndTheNextOneAfterItsEnd) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("out");
   TailRig running(world, CommandPlace{{"sh", "-c", "head -n 1 >>\"$0\"", path}});
   send(world, "one");
@@ -29,7 +29,7 @@ TEST(TailCommand, StreamsALargeBodyAndCountsItOnce) {
   Settings small;
   small.body_inline = 4096;
   DirectoryWorld world(small);
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("out");
   TailRig running(world, CommandPlace{{"dd", "status=none", "of=" + path}});
   std::string body(300'000, 'x');

@@ -16,7 +16,7 @@ namespace {
 
 TEST(TailFifo, FillsAFifoThatItMakes) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   send(world, "before");
   const std::string path = there.at("fifo");
   TailRig running(world, FifoPlace{path});
@@ -40,7 +40,7 @@ TEST(TailFifo, FillsAFifoThatItMakes) {
 
 TEST(TailFifo, WaitsWhereAFifoIsFullAndLosesNothing) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("fifo");
   TailRig running(world, FifoPlace{path}, Framing::kNull, TailOptions::Start::kOldest);
   std::string sent;
@@ -64,7 +64,7 @@ TEST(TailFifo, WaitsWhereAFifoIsFullAndLosesNothing) {
 
 TEST(TailFifo, TriesAgainWhereSomethingThatIsNoFifoIsThere) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("fifo");
   std::ofstream(path) << "a file";
   TailRig running(world, FifoPlace{path});
@@ -81,7 +81,7 @@ TEST(TailFifo, TriesAgainWhereSomethingThatIsNoFifoIsThere) {
 
 TEST(TailFifo, EndsWithTheQueue) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   TailRig running(world, FifoPlace{there.at("fifo")});
   running.start();
   world.close();

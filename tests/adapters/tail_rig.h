@@ -20,44 +20,15 @@
 #include "adapters/tail_adapter.h"
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::adapters::test {
-
-// A real directory, for what only the kernel has.
-class RealDirectory {
- public:
-  RealDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "spoolmq-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  RealDirectory(const RealDirectory&) = delete;
-  RealDirectory& operator=(const RealDirectory&) = delete;
-  ~RealDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string at(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
-}
-
-inline int listen_there(const std::string& path, std::uint32_t) {
-  const sockaddr_un address = address_of(path);
-  const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (::bind(made, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(made, 8) != 0) {
-    throw Error::from_errno(errno, "listen", path);
-  }
-  return made;
 }
 
 inline Descriptor connect_there(const std::string& path) {
@@ -87,7 +58,7 @@ class TailRig {
     const auto json = [](const TailMessage& message, std::optional<std::string_view> body) {
       return message.id().text() + "=" + std::string(body.value_or("none"));
     };
-    adapter.emplace(settings, given, TailAdapter::Means{json, listen_there});
+    adapter.emplace(settings, given, json);
   }
   ~TailRig() { stop(); }
   // Turns in a thread of its own, until it throws or is stopped.

@@ -13,7 +13,7 @@ namespace {
 
 TEST(TailSocket, GivesEveryClientWhatComesFromItsConnectionOn) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("socket");
   std::optional<TailRig> running;
   running.emplace(world, SocketPlace{path});
@@ -47,7 +47,7 @@ TEST(TailSocket, GivesEveryClientWhatComesFromItsConnectionOn) {
 
 TEST(TailSocket, HoldsTheOldestForTheFirstClient) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const MessageId id = send(world, "old");
   const std::string path = there.at("socket");
   TailRig running(world, SocketPlace{path}, Framing::kJson, TailOptions::Start::kOldest);
@@ -64,7 +64,7 @@ TEST(TailSocket, HoldsTheOldestForTheFirstClient) {
 
 TEST(TailSocket, PartsWithAClientThatDoesNotRead) {
   DirectoryWorld world;
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("socket");
   TailRig running(world, SocketPlace{path}, Framing::kNull);
   running.start();
@@ -90,10 +90,10 @@ TEST(TailSocket, PartsWithAClientThatDoesNotRead) {
 }
 
 TEST(TailSocket, LetsNobodyJoinInsideAMessage) {
-  const RealDirectory there;
+  const spoolmq::test::TemporaryDirectory there;
   const std::string path = there.at("socket");
   const SystemClock clock;
-  const auto target = make_socket_target(SocketPlace{path}, {"t", &clock, listen_there}, Hold::kNo);
+  const auto target = make_socket_target(SocketPlace{path}, {"t", &clock}, Hold::kNo);
   target->attend(At::kMessage);
   const Descriptor client = connect_there(path);
   TailPiece begin{"begin", {}, false};

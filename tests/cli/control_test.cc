@@ -6,12 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "adapters/unix_socket.h"
 #include "cli/control_client.h"
 #include "cli/control_server.h"
 #include "cli/service_control.h"
 #include "tests/cli/fake_adapter.h"
 #include "tests/cli/loop_thread.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -30,7 +31,8 @@ class ControlWorld {
  public:
   explicit ControlWorld(ControlServer::Answer answer = echo) {
     std::filesystem::create_directory(root.path() + "/run");
-    loop.run([&] { server.emplace(loop.loop, listen_at(path(), 0600), std::move(answer)); });
+    loop.run(
+        [&] { server.emplace(loop.loop, adapters::listen_at(path(), 0600), std::move(answer)); });
   }
   ~ControlWorld() {
     loop.run([&] { server.reset(); });
@@ -58,7 +60,7 @@ class ControlWorld {
     return why.empty();
   }
 
-  TemporaryDirectory root;
+  test::TemporaryDirectory root;
   std::string why;  // of the last refusal
   LoopThread loop;
   std::optional<ControlServer> server;
@@ -83,21 +85,22 @@ TEST(Control, TellsTheClientWhatWasRefused) {
 }
 
 TEST(Control, FindsNoServiceWhereNoneRuns) {
-  const TemporaryDirectory root;
+  const test::TemporaryDirectory root;
   EXPECT_FALSE(ask_service(root.path(), json::object()));
   EXPECT_FALSE(ask_service(root.path() + "/missing", json::object()));
   std::filesystem::create_directory(root.path() + "/run");
-  ::close(listen_at(root.path() + "/run/control", 0600));  // killed
+  ::close(adapters::listen_at(root.path() + "/run/control", 0600));  // killed
   EXPECT_FALSE(ask_service(root.path(), json::object()));
 }
 
 TEST(Control, WorksUnderALongPath) {
-  const TemporaryDirectory outer;
+  const test::TemporaryDirectory outer;
   const std::string root = outer.path() + "/" + std::string(200, 'r');
   std::filesystem::create_directories(root + "/run");
   LoopThread loop;
   std::optional<ControlServer> server;
-  loop.run([&] { server.emplace(loop.loop, listen_at(root + "/run/control", 0600), echo); });
+  loop.run(
+      [&] { server.emplace(loop.loop, adapters::listen_at(root + "/run/control", 0600), echo); });
   EXPECT_TRUE(ask_service(root, {{"a", 1}}));
   loop.run([&] { server.reset(); });
 }

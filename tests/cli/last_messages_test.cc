@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -28,7 +28,7 @@ class Place {
   }
 
  private:
-  TemporaryDirectory directory_;
+  test::TemporaryDirectory directory_;
   Root root_;
 
  public:

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <thread>
 
-#include "cli/unix_socket.h"
+#include "adapters/unix_socket.h"
 
 namespace spoolmq::cli {
 
@@ -46,7 +46,7 @@ class Client {
  public:
   static constexpr int kPatienceMs = 20'000;
 
-  explicit Client(const std::string& path) : Client(connect_to(path).value_or(-1)) {}
+  explicit Client(const std::string& path) : Client(adapters::connect_to(path).value_or(-1)) {}
   explicit Client(int descriptor) : descriptor_(descriptor) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

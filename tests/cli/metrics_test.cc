@@ -14,7 +14,7 @@
 #include "cli/service_metrics.h"
 #include "spoolmq/error.h"
 #include "tests/cli/loop_thread.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -43,7 +43,7 @@ class MetricsWorld {
     return client.receive("");
   }
 
-  TemporaryDirectory directory;
+  test::TemporaryDirectory directory;
   LoopThread loop;
   std::optional<MetricsServer> server;
 };
@@ -157,7 +157,7 @@ TEST(MetricsServer, SaysWhereTheCountsAreNotToBeHad) {
 }
 
 TEST(MetricsServer, KeepsAFileUpToDate) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const std::string path = directory.path() + "/spoolmq.prom";
   std::atomic<int> written{0};
   const MetricsServer::Text text = [&]() -> asio::awaitable<std::optional<std::string>> {

@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "tests/cli/notify_listener.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -23,7 +23,7 @@ class Environment {
 };
 
 TEST(Notifier, SaysEachThingInOneDatagram) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   NotifyListener manager(directory.path() + "/notify");
   Notifier notifier(directory.path() + "/notify");
   notifier.ready("2 adapters");
@@ -37,7 +37,7 @@ TEST(Notifier, SaysEachThingInOneDatagram) {
 }
 
 TEST(Notifier, SaysWhenItBeganToReload) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   NotifyListener manager(directory.path() + "/notify");
   Notifier notifier(directory.path() + "/notify");
   const auto usec = [] {
@@ -64,7 +64,7 @@ TEST(Notifier, ReachesAnAbstractSocket) {
 }
 
 TEST(Notifier, TakesItsSettingsOutOfTheEnvironment) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   NotifyListener manager(directory.path() + "/notify");
   const Environment environment;
   Environment::set("NOTIFY_SOCKET", directory.path() + "/notify");

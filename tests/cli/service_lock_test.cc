@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include "spoolmq/error.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
 
 TEST(ServiceLock, RefusesASecondServiceNamingTheFirst) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto root = open_posix_dir(directory.path());
   const SystemClock clock;
   {
@@ -31,7 +31,7 @@ TEST(ServiceLock, RefusesASecondServiceNamingTheFirst) {
 }
 
 TEST(ServiceLock, AsksForADirectory) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto root = open_posix_dir(directory.path());
   root->create("run", 0600, IfExists::kFail);
   EXPECT_THROW(ServiceLock(*root, SystemClock()), Error);

@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "tests/cli/fake_adapter.h"
 #include "tests/cli/notify_listener.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -74,7 +74,7 @@ class ServiceWorld {
     return end;
   }
 
-  TemporaryDirectory directory;
+  test::TemporaryDirectory directory;
   NotifyListener manager;
   SystemClock clock;
   Root root;

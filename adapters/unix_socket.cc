@@ -1,4 +1,4 @@
-#include "cli/unix_socket.h"
+#include "adapters/unix_socket.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -10,32 +10,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "adapters/descriptor.h"
 #include "spoolmq/error.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 constexpr int kBacklog = 64;
 constexpr timeval kPatience{10, 0};
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int number() const { return number_; }
-  int release() {
-    const int number = number_;
-    number_ = -1;
-    return number;
-  }
-
- private:
-  int number_;
-};
 
 // The directory is held open, so that the name is looked up in it whatever its own path's length.
 class Place {
@@ -130,4 +112,4 @@ std::optional<int> connect_to(const std::string& path) {
   return socket.release();
 }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,4 +1,5 @@
-#include "cli/unix_socket.h"
+
+#include "adapters/unix_socket.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -8,9 +9,9 @@
 #include <fstream>
 
 #include "spoolmq/error.h"
-#include "tests/cli/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 ErrorCode refusal(const std::string& path) {
@@ -23,7 +24,7 @@ ErrorCode refusal(const std::string& path) {
 }
 
 TEST(UnixSocket, WorksUnderAPathOfAnyLength) {
-  const TemporaryDirectory directory;
+  const spoolmq::test::TemporaryDirectory directory;
   for (const std::size_t length : {1U, 120U, 250U}) {
     const std::string place = directory.path() + "/" + std::string(length, 'd');
     std::filesystem::create_directory(place);
@@ -37,7 +38,7 @@ TEST(UnixSocket, WorksUnderAPathOfAnyLength) {
 }
 
 TEST(UnixSocket, HasExactlyTheModeAskedFor) {
-  const TemporaryDirectory directory;
+  const spoolmq::test::TemporaryDirectory directory;
   const mode_t mask = ::umask(0077);
   const int listening = listen_at(directory.path() + "/s", 0660);
   ::umask(mask);
@@ -48,7 +49,7 @@ TEST(UnixSocket, HasExactlyTheModeAskedFor) {
 }
 
 TEST(UnixSocket, FindsNobodyWhereNobodyListens) {
-  const TemporaryDirectory directory;
+  const spoolmq::test::TemporaryDirectory directory;
   EXPECT_FALSE(connect_to(directory.path() + "/s"));
   EXPECT_FALSE(connect_to(directory.path() + "/missing/s"));
   ::close(listen_at(directory.path() + "/s", 0600));  // its name stays, as after a kill
@@ -56,7 +57,7 @@ TEST(UnixSocket, FindsNobodyWhereNobodyListens) {
 }
 
 TEST(UnixSocket, ReplacesWhatADeadProcessLeftAndNothingElse) {
-  const TemporaryDirectory directory;
+  const spoolmq::test::TemporaryDirectory directory;
   ::close(listen_at(directory.path() + "/s", 0600));
   const int listening = listen_at(directory.path() + "/s", 0600);
   EXPECT_EQ(refusal(directory.path() + "/s"), ErrorCode::kUnavailable);
@@ -68,4 +69,4 @@ TEST(UnixSocket, ReplacesWhatADeadProcessLeftAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -6,7 +6,7 @@
 #include <string>
 #include <system_error>
 
-namespace spoolmq::cli {
+namespace spoolmq::test {
 
 class TemporaryDirectory {
  public:
@@ -22,9 +22,10 @@ class TemporaryDirectory {
     std::filesystem::remove_all(path_, ignored);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string at(const std::string& name) const { return path_ + "/" + name; }
 
  private:
   std::string path_;
 };
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::test

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 // Makes the socket with exactly these permission bits. One that a dead process left is replaced;
 // Error(kUnavailable) where somebody answers there, Error(kCannotCreate) where something else has
@@ -18,4 +18,4 @@ int listen_at(const std::string& path, std::uint32_t mode);
 // not know.
 std::optional<int> connect_to(const std::string& path);
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters
