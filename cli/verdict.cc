@@ -3,34 +3,10 @@
 #include <cstring>
 
 namespace spoolmq::cli {
-namespace {
-
-Verdict verdict_of_exit(int code) {
-  switch (code) {
-    case 0:
-      return Verdict::kAck;
-    case 65:
-    case 100:
-      return Verdict::kReject;
-    case 69:
-      return Verdict::kPause;
-    case 64:
-    case 77:
-    case 78:
-    case kCannotRun:
-    case kNoCommand:
-      return Verdict::kStop;
-    default:
-      return Verdict::kNack;
-  }
-}
-
-}  // namespace
-
 Verdict verdict_of(const CommandEnd& end) {
   switch (end.how) {
     case Ending::kExited:
-      return verdict_of_exit(end.number);
+      return adapters::verdict_of_exit(end.number);
     case Ending::kSignalled:
     case Ending::kTimedOut:
       return Verdict::kNack;

@@ -6,7 +6,13 @@
 #include <cstdint>
 #include <string>
 
+#include "adapters/verdict.h"
+
 namespace spoolmq::cli {
+
+using adapters::kCannotRun;
+using adapters::kNoCommand;
+using adapters::Verdict;
 
 enum class Ending : std::uint8_t {
   kExited,       // number: its exit code
@@ -23,11 +29,6 @@ struct CommandEnd {
   std::string why = {};  // of kBadBody
   bool operator==(const CommandEnd&) const = default;
 };
-
-enum class Verdict : std::uint8_t { kAck, kNack, kReject, kRelease, kPause, kStop, kNone };
-
-inline constexpr int kCannotRun = 126;  // as shells say it
-inline constexpr int kNoCommand = 127;
 
 Verdict verdict_of(const CommandEnd& end);
 std::string describe(const CommandEnd& end);  // "command exited with 3"
