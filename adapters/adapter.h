@@ -37,6 +37,8 @@ struct AdapterPlace {
   const Clock* clock = nullptr;
   AdapterCounters* counters = nullptr;
   std::string name;
+  // A bridge comes to its end when the other side has ended, or its queue is empty.
+  bool once = false;
   std::function<void()> wake;  // thread-safe: asks for a turn now; may be empty
   // Each message that went through (commands print it); may be empty.
   std::function<void(const MessageId& id, const std::string& file, std::uint64_t size)> on_moved;
@@ -60,6 +62,7 @@ class Adapter {
     // The next turn is due then (boot milliseconds; 0: at once).
     std::int64_t next_boot_ms = 0;
     bool idle = false;  // nothing was there to do: a command that was to make one pass is done
+    bool over = false;  // of a place with `once`: all that was to be done is done
   };
   // A bounded piece of work, at most some tenths of a second but for a single large body.
   virtual Turn turn() = 0;

@@ -1,9 +1,10 @@
 #include "cli/adapter_kinds.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
+#include "adapters/bridge_kinds.h"
 #include "adapters/export_adapter.h"
 #include "adapters/import_adapter.h"
 #include "adapters/tail_adapter.h"
@@ -36,32 +37,69 @@ std::unique_ptr<adapters::Adapter> make_tail(const AdapterSettings& settings,
                                                  std::move(place), json);
 }
 
-constexpr std::array kKinds = {
-    AdapterKind{"import", HasDirectory::kYes, adapters::import_keys,
-                parse_as<adapters::parse_import_settings>,
-                make_as<adapters::ImportSettings, adapters::ImportAdapter>},
-    AdapterKind{"export", HasDirectory::kYes, adapters::export_keys,
-                parse_as<adapters::parse_export_settings>,
-                make_as<adapters::ExportSettings, adapters::ExportAdapter>},
-    AdapterKind{"tail", HasDirectory::kNo, adapters::tail_keys,
-                parse_as<adapters::parse_tail_settings>, make_tail},
-};
+// The plan knows how to make what it plans.
+AdapterKind kind_of(const adapters::BridgeKind& bridge) {
+  return {bridge.type, HasDirectory::kNo, bridge.keys,
+          [parse = bridge.parse](std::string queue, const std::string& /*directory*/,
+                                 std::span<const KeyValue> given) -> AdapterSettings {
+            return parse(std::move(queue), given);
+          },
+          [](const AdapterSettings& settings, adapters::AdapterPlace place) {
+            return std::get<std::shared_ptr<const adapters::BridgePlan>>(settings)->make(
+                std::move(place));
+          }};
+}
+
+std::vector<AdapterKind> make_kinds() {
+  std::vector<AdapterKind> kinds{
+      AdapterKind{"import", HasDirectory::kYes, adapters::import_keys,
+                  parse_as<adapters::parse_import_settings>,
+                  make_as<adapters::ImportSettings, adapters::ImportAdapter>},
+      AdapterKind{"export", HasDirectory::kYes, adapters::export_keys,
+                  parse_as<adapters::parse_export_settings>,
+                  make_as<adapters::ExportSettings, adapters::ExportAdapter>},
+      AdapterKind{"tail", HasDirectory::kNo, adapters::tail_keys,
+                  parse_as<adapters::parse_tail_settings>, make_tail},
+  };
+  for (const adapters::BridgeKind& bridge : adapters::bridge_kinds()) {
+    kinds.push_back(kind_of(bridge));
+  }
+  return kinds;
+}
 
 }  // namespace
 
-std::span<const AdapterKind> adapter_kinds() { return kKinds; }
+std::span<const AdapterKind> adapter_kinds() {
+  static const std::vector<AdapterKind> kinds = make_kinds();
+  return kinds;
+}
 
 const AdapterKind* find_adapter_kind(std::string_view type) {
-  const auto* const found = std::ranges::find(kKinds, type, &AdapterKind::type);
-  return found == kKinds.end() ? nullptr : found;
+  const std::span<const AdapterKind> kinds = adapter_kinds();
+  const auto found = std::ranges::find(kinds, type, &AdapterKind::type);
+  return found == kinds.end() ? nullptr : &*found;
 }
 
 const std::string& queue_of(const AdapterSettings& settings) {
-  return std::visit([](const auto& one) -> const std::string& { return one.queue; }, settings);
+  return std::visit(
+      [](const auto& one) -> const std::string& {
+        if constexpr (requires { one.queue; })
+          return one.queue;
+        else
+          return one->queue;
+      },
+      settings);
 }
 
 const std::string& directory_of(const AdapterSettings& settings) {
-  return std::visit([](const auto& one) -> const std::string& { return one.directory; }, settings);
+  return std::visit(
+      [](const auto& one) -> const std::string& {
+        if constexpr (requires { one.directory; })
+          return one.directory;
+        else
+          return one->place;
+      },
+      settings);
 }
 
 }  // namespace spoolmq::cli

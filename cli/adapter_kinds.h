@@ -3,6 +3,7 @@
 // starts an adapter goes by it; nothing else knows what types there are.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "adapters/adapter.h"
 #include "adapters/adapter_keys.h"
+#include "adapters/bridge.h"
 #include "adapters/export_settings.h"
 #include "adapters/import_settings.h"
 #include "adapters/tail_settings.h"
@@ -18,7 +20,8 @@
 namespace spoolmq::cli {
 
 using AdapterSettings =
-    std::variant<adapters::ImportSettings, adapters::ExportSettings, adapters::TailSettings>;
+    std::variant<adapters::ImportSettings, adapters::ExportSettings, adapters::TailSettings,
+                 std::shared_ptr<const adapters::BridgePlan>>;
 
 enum class HasDirectory : std::uint8_t { kNo, kYes };
 
@@ -27,8 +30,9 @@ struct AdapterKind {
   HasDirectory has_directory;
   std::span<const adapters::AdapterKey> (*keys)();
   // Throws Error(kUsage), its subject being the `where` of the value that is refused.
-  AdapterSettings (*parse)(std::string queue, std::string directory,
-                           std::span<const adapters::KeyValue> given);
+  std::function<AdapterSettings(std::string queue, std::string directory,
+                                std::span<const adapters::KeyValue> given)>
+      parse;
   // Opens the queue. Throws Error.
   std::unique_ptr<adapters::Adapter> (*make)(const AdapterSettings& settings,
                                              adapters::AdapterPlace place);

@@ -1,7 +1,7 @@
 // What others ask of an AdapterRunner, from any thread.
 #include <utility>
-#include <variant>
 
+#include "cli/adapter_kinds.h"
 #include "cli/adapter_runner.h"
 
 namespace spoolmq::cli {
@@ -81,12 +81,8 @@ AdapterStatus AdapterRunner::status() const {
     const std::lock_guard lock(mutex_);
     status.name = config_->name;
     status.type = config_->type;
-    std::visit(
-        [&](const auto& settings) {
-          status.queue = settings.queue;
-          status.directory = settings.directory;
-        },
-        config_->settings);
+    status.queue = queue_of(config_->settings);
+    status.directory = directory_of(config_->settings);
     status.state = state_;
     status.until_wall_ms = until_wall_ms_;
     status.why = why_;

@@ -41,6 +41,7 @@ std::span<const OptionSpec> global_options();
 
 class Arguments {
  public:
+  std::string_view command;           // its name
   std::vector<std::string> operands;  // in order, options taken out
   std::vector<std::string> trailing;  // behind "--"
   // By the option's last spelling ("--file" of "-f,--file").
@@ -77,7 +78,8 @@ class Context {
 };
 
 struct Command {
-  std::string_view group;  // "queues" "data" "look" "fix" "directories" "service" "health"
+  std::string_view
+      group;  // "queues" "data" "look" "fix" "directories" "bridges" "service" "health"
   std::string_view name;
   std::string_view operands;  // as help shows them: "Q [BODY]"
   std::size_t least_operands;
@@ -95,6 +97,7 @@ std::span<const Command> data_commands();   // send receive ack nack release ext
 std::span<const Command> look_commands();   // list peek cat info … why tail trace
 std::span<const Command> fix_commands();    // requeue move copy delete hold unhold revoke purge
 std::span<const Command> directory_commands();  // import export
+std::span<const Command> bridge_commands();     // one per row of adapters/bridge_kinds.h
 std::span<const Command> serve_commands();      // serve
 std::span<const Command> adapter_commands();    // adapters
 std::span<const Command> health_commands();     // fsck completion

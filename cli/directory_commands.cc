@@ -2,17 +2,15 @@
 
 #include <array>
 #include <chrono>
-#include <deque>
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "adapters/export_adapter.h"
 #include "adapters/import_adapter.h"
 #include "cli/adapter_kinds.h"
+#include "cli/adapter_options.h"
 #include "cli/command.h"
 #include "cli/follow.h"
 #include "cli/json_output.h"
@@ -23,57 +21,9 @@
 namespace spoolmq::cli {
 namespace {
 
-using adapters::AdapterKey;
 using adapters::AdapterPlace;
-using adapters::KeyValue;
 
-// ---- Options
-
-constexpr std::string_view kFollow = "--follow";
-
-// The keys of an adapter as options, and --follow. Made once, never freed: the tables of commands
-// hold views of it.
-class Options {
- public:
-  explicit Options(std::span<const AdapterKey> keys) {
-    for (const AdapterKey& key : keys) {
-      names_.push_back("--" + std::string(key.name));
-      specs_.push_back({names_.back(), key.value_name, key.help,
-                        key.times == adapters::KeyTimes::kMany ? Times::kMany : Times::kOnce});
-    }
-    specs_.push_back({kFollow, "", "goes on until it is told to stop (INT, TERM)"});
-  }
-  [[nodiscard]] std::span<const OptionSpec> specs() const { return specs_; }
-
- private:
-  std::deque<std::string> names_;
-  std::vector<OptionSpec> specs_;
-};
-
-// A shell's user means the directory they are in; `fold/{date:%Y}` need not be there yet.
-std::string from_here(const std::string& path) {
-  if (path.empty()) return path;
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
-  // Whoever opens it says why not.
-  return error ? std::filesystem::absolute(path).string() : whole.string();
-}
-
-std::vector<KeyValue> given_values(std::span<const AdapterKey> keys, const Arguments& arguments) {
-  std::vector<KeyValue> given;
-  for (const AdapterKey& key : keys) {
-    const std::string option = "--" + std::string(key.name);
-    for (const std::string& value : arguments.values(option)) {
-      if (key.value_name.empty()) {
-        given.push_back({std::string(key.name), "true", option});
-      } else {
-        given.push_back({std::string(key.name), key.value_name == "DIR" ? from_here(value) : value,
-                         option + " " + value});
-      }
-    }
-  }
-  return given;
-}
+constexpr OptionSpec kFollow{"--follow", "", "goes on until it is told to stop (INT, TERM)"};
 
 // ---- Running
 
@@ -192,7 +142,7 @@ int report_import(const DirectoryCommand& command, const adapters::ImportReport&
 
 int run_import(Context& context, const Arguments& arguments) {
   DirectoryCommand command(context, arguments, "import");
-  if (arguments.has(kFollow)) return command.follow_it();
+  if (arguments.has(kFollow.name)) return command.follow_it();
   adapters::ImportAdapter adapter(command.settings<adapters::ImportSettings>(), command.place());
   adapters::ImportReport report;
   try {
@@ -208,9 +158,9 @@ int run_import(Context& context, const Arguments& arguments) {
 
 int run_export(Context& context, const Arguments& arguments) {
   DirectoryCommand command(context, arguments, "export");
-  if (arguments.has(kFollow)) {
+  if (arguments.has(kFollow.name)) {
     if (!arguments.has("--limit")) return command.follow_it();
-    throw Error(ErrorCode::kUsage, "read options", kFollow, "it excludes --limit");
+    throw Error(ErrorCode::kUsage, "read options", kFollow.name, "it excludes --limit");
   }
   adapters::ExportAdapter adapter(command.settings<adapters::ExportSettings>(), command.place());
   run_until_idle(adapter, command.clock());
@@ -226,8 +176,8 @@ int run_export(Context& context, const Arguments& arguments) {
 }  // namespace
 
 std::span<const Command> directory_commands() {
-  static const Options import_options(adapters::import_keys());
-  static const Options export_options(adapters::export_keys());
+  static const AdapterOptions import_options(adapters::import_keys(), kFollow);
+  static const AdapterOptions export_options(adapters::export_keys(), kFollow);
   static const std::array commands = {
       Command{"directories", "import", "Q DIR", 2, 2, false,
               "turns the finished files of a directory into messages, each once",

@@ -22,19 +22,28 @@ constexpr std::int64_t kLongestWaitMs = 3'600'000;
 
 Error refused(std::string_view what) { return Error::from_errno(errno, "follow", what); }
 
-// Keeps the failure that no other try will mend: the command ends by it, in its one line. Null
-// inside: there never was an adapter.
+// How the command ends by itself.
+struct Ending {
+  std::optional<Error> failure;  // that no other try will mend: its one line
+  bool over = false;
+};
+
+// Keeps how the command is to end. Null inside: there never was an adapter.
 class Watched final : public adapters::Adapter {
  public:
-  Watched(std::unique_ptr<Adapter> inner, std::optional<Error>& fatal)
-      : inner_(std::move(inner)), fatal_(fatal) {}
+  Watched(std::unique_ptr<Adapter> inner, const FollowPlan& plan, Ending& ending)
+      : inner_(std::move(inner)), plan_(plan), ending_(ending) {}
 
   Turn turn() override {
     try {
-      if (inner_) return inner_->turn();
+      if (inner_) {
+        const Turn turn = inner_->turn();
+        if (!turn.over) return turn;
+        ending_.over = true;
+      }
     } catch (const Error& error) {
-      if (may_pass(error.code())) throw;
-      fatal_ = error;
+      if (may_pass(error.code()) && !plan_.once) throw;
+      ending_.failure = error;
     }
     return {AdapterRunner::kNever, true};
   }
@@ -48,7 +57,8 @@ class Watched final : public adapters::Adapter {
 
  private:
   const std::unique_ptr<Adapter> inner_;
-  std::optional<Error>& fatal_;
+  const FollowPlan& plan_;
+  Ending& ending_;
 };
 
 class Following {
@@ -69,7 +79,8 @@ class Following {
     while (true) {
       const std::int64_t due_boot_ms = runner_->step();
       if (runner_->has_ended()) return;
-      if (fatal_) throw Error(*fatal_);
+      if (ending_.failure) throw Error(*ending_.failure);
+      if (ending_.over) return;
       const AdapterStatus status = runner_->status();
       if (status.state == AdapterState::kStopped) {
         throw Error(ErrorCode::kInternal, "follow", status.queue, status.why);
@@ -93,10 +104,10 @@ class Following {
       try {
         made = plan_.make(config, std::move(place));
       } catch (const Error& error) {
-        if (may_pass(error.code())) throw;
-        fatal_ = error;
+        if (may_pass(error.code()) && !plan_.once) throw;
+        ending_.failure = error;
       }
-      return std::make_unique<Watched>(std::move(made), fatal_);
+      return std::make_unique<Watched>(std::move(made), plan_, ending_);
     };
     surroundings.watch = [this](AdapterRunner& runner, std::uint64_t session,
                                 const std::vector<watcher::WatchOptions>& watches) {
@@ -139,7 +150,7 @@ class Following {
   const FollowPlan& plan_;
   adapters::Bell bell_;
   adapters::Bell quit_;
-  std::optional<Error> fatal_;
+  Ending ending_;
   watcher::DirectoryWatcher watcher_;
   std::vector<watcher::DirectoryWatcher::Token> tokens_;
   const std::shared_ptr<AdapterRunner> runner_;

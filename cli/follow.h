@@ -19,9 +19,13 @@ struct FollowPlan {
   const Clock* clock = nullptr;
   std::function<std::unique_ptr<adapters::Adapter>(const AdapterConfig&, adapters::AdapterPlace)>
       make;
+  // A bridge that is to come to its end: the first failure is the command's, and Turn::over ends
+  // it.
+  bool once = false;
 };
 
-// Returns when a signal came and the adapter has ended. Throws what stops it for good.
+// Returns when a signal came and the adapter has ended, or it was over. Throws what stops it for
+// good.
 void follow(const StopSignals& signals, const FollowPlan& plan);
 
 }  // namespace spoolmq::cli

@@ -190,6 +190,7 @@ Parsed parse(std::span<const char* const> arguments) {
   } else {
     place_behind(walk, *walk.command, parsed.arguments);
     parsed.command = walk.command;
+    parsed.arguments.command = walk.command->name;
   }
   return parsed;
 }

@@ -1,0 +1,70 @@
+#include "adapters/intake.h"
+
+#include <utility>
+
+#include "spoolmq/error.h"
+
+namespace spoolmq::adapters {
+
+void Intake::add(Message message, std::uint64_t token) {
+  bytes_ += message.body.size();
+  gathered_.push_back({std::move(message), token});
+}
+
+std::vector<Intake::Taken> Intake::flush() {
+  if (!gathered_.empty() && !send_together()) {
+    // One of them is bad, or there is room for a part only: which, is found out one by one.
+    while (!gathered_.empty()) {
+      send_one(gathered_.front());
+      bytes_ -= gathered_.front().message.body.size();
+      gathered_.erase(gathered_.begin());
+    }
+  }
+  return std::exchange(taken_, {});
+}
+
+bool Intake::send_together() {
+  if (gathered_.size() == 1) return false;
+  std::vector<Message> messages;
+  messages.reserve(gathered_.size());
+  for (const Gathered& one : gathered_) messages.push_back(one.message);
+  std::vector<SendResult> results;
+  try {
+    results = queue_.send_batch(std::move(messages));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kBadData || error.code() == ErrorCode::kTryAgain) return false;
+    throw;
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) note_sent(gathered_[i], results[i].id);
+  gathered_.clear();
+  bytes_ = 0;
+  return true;
+}
+
+void Intake::send_one(Gathered& one) {
+  try {
+    note_sent(one, queue_.send_checked(one.message).id);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadData) throw;
+    note_refused(one, error.why());
+  }
+}
+
+void Intake::note_sent(const Gathered& one, const MessageId& id) {
+  taken_.push_back({one.token, true, id, {}});
+  if (AdapterCounters* const counters = place_.counters) {
+    counters->moved.fetch_add(1, std::memory_order_relaxed);
+    counters->bytes.fetch_add(one.message.body.size(), std::memory_order_relaxed);
+    counters->last_success_wall_ms.store(place_.clock->wall_ms(), std::memory_order_relaxed);
+  }
+  if (place_.on_moved) place_.on_moved(id, {}, one.message.body.size());
+}
+
+void Intake::note_refused(const Gathered& one, const std::string& why) {
+  taken_.push_back({one.token, false, {}, why});
+  if (place_.counters != nullptr) place_.counters->refused.fetch_add(1, std::memory_order_relaxed);
+  const std::string& who = one.message.from.name;
+  if (place_.on_refused) place_.on_refused(who.empty() ? place_.name : who, why);
+}
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,66 @@
+#pragma once
+// The queue's end of a bridge that brings messages in. Bodies are gathered, then sent together: one
+// write and one sync for all that came at once, whoever they came from. Not thread-safe.
+//
+//   intake.add(message, token) …; for (const Taken& one : intake.flush()) answer(one.token, one);
+//
+// After a refusal that may pass (kTryAgain: full, locked, paused, no room) nothing of what was
+// gathered is lost: it stays, flush() throws, and the next flush() tries it again. Whoever gathers
+// stops reading while is_full().
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "adapters/adapter.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq::adapters {
+
+class Intake {
+ public:
+  struct Limits {
+    std::size_t messages = 256;
+    std::size_t bytes = 8 << 20;  // of bodies; one message may be larger
+  };
+  // What became of one message, in the order of add().
+  struct Taken {
+    std::uint64_t token = 0;
+    bool is_sent = false;  // durable, under `id`; otherwise refused for good: `why`
+    MessageId id;
+    std::string why;
+  };
+  Intake(Queue& queue, const AdapterPlace& place) : Intake(queue, place, Limits{}) {}
+  Intake(Queue& queue, const AdapterPlace& place, Limits limits)
+      : queue_(queue), place_(place), limits_(limits) {}
+
+  // `token` is the caller's; where it came from is for on_refused and logs.
+  void add(Message message, std::uint64_t token = 0);
+  [[nodiscard]] bool is_empty() const { return gathered_.empty(); }
+  [[nodiscard]] bool is_full() const {
+    return gathered_.size() >= limits_.messages || bytes_ >= limits_.bytes;
+  }
+  // Every message that it returns as sent is durable. Counts, and tells the place's on_moved and
+  // on_refused. Throws Error: see above; what was sent before it was thrown is returned next time.
+  std::vector<Taken> flush();
+
+ private:
+  struct Gathered {
+    Message message;
+    std::uint64_t token = 0;
+  };
+  bool send_together();
+  void send_one(Gathered& one);
+  void note_sent(const Gathered& one, const MessageId& id);
+  void note_refused(const Gathered& one, const std::string& why);
+
+  Queue& queue_;
+  const AdapterPlace& place_;
+  const Limits limits_;
+  std::vector<Gathered> gathered_;
+  std::size_t bytes_ = 0;
+  std::vector<Taken> taken_;  // not returned yet
+};
+
+}  // namespace spoolmq::adapters

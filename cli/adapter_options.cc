@@ -1,0 +1,52 @@
+#include "cli/adapter_options.h"
+
+#include <filesystem>
+#include <system_error>
+
+namespace spoolmq::cli {
+namespace {
+
+using adapters::AdapterKey;
+using adapters::KeyValue;
+
+// A shell's user means the directory they are in; `fold/{date:%Y}` need not be there yet.
+std::string from_here(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
+  // Whoever opens it says why not.
+  return error ? std::filesystem::absolute(path).string() : whole.string();
+}
+
+bool is_path(const AdapterKey& key) { return key.value_name == "DIR" || key.value_name == "PATH"; }
+
+}  // namespace
+
+AdapterOptions::AdapterOptions(std::span<const AdapterKey> keys, const OptionSpec& further,
+                               std::string_view without) {
+  for (const AdapterKey& key : keys) {
+    if (key.name == without) continue;
+    names_.push_back("--" + std::string(key.name));
+    specs_.push_back({names_.back(), key.value_name, key.help,
+                      key.times == adapters::KeyTimes::kMany ? Times::kMany : Times::kOnce});
+  }
+  specs_.push_back(further);
+}
+
+std::vector<KeyValue> given_values(std::span<const AdapterKey> keys, const Arguments& arguments) {
+  std::vector<KeyValue> given;
+  for (const AdapterKey& key : keys) {
+    const std::string option = "--" + std::string(key.name);
+    for (const std::string& value : arguments.values(option)) {
+      if (key.value_name.empty()) {
+        given.push_back({std::string(key.name), "true", option});
+      } else {
+        given.push_back(
+            {std::string(key.name), is_path(key) ? from_here(value) : value, option + " " + value});
+      }
+    }
+  }
+  return given;
+}
+
+}  // namespace spoolmq::cli
