@@ -7,10 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
+
+#include "store/log_buffer.h"
 
 namespace spoolmq {
 namespace {
@@ -19,12 +22,19 @@ struct CheckedFile {
   sqlite3_file base;    // must be first: SQLite sees only this
   sqlite3_file* below;  // the file of the VFS underneath, right behind this struct
   int is_main;          // a database, whose pages are checksummed
+  LogBuffer* log;       // of a write-ahead log; else null. Ours, from open to close
 };
 
 CheckedFile* self(sqlite3_file* file) {
   return static_cast<CheckedFile*>(static_cast<void*>(file));
 }
 sqlite3_file* below(sqlite3_file* file) { return self(file)->below; }
+
+// What was gathered for a log is in its file from here on.
+int settled(sqlite3_file* file) {
+  LogBuffer* const log = self(file)->log;
+  return log == nullptr ? SQLITE_OK : log->flush(below(file));
+}
 
 bool is_whole_page(sqlite3_file* file, int amount, sqlite3_int64 offset) {
   return self(file)->is_main != 0 && amount == kPageBytes && offset % kPageBytes == 0;
@@ -36,6 +46,7 @@ std::uint64_t page_checksum(const void* page, sqlite3_int64 offset) {
 }
 
 int checked_read(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
+  if (const int code = settled(file); code != SQLITE_OK) return code;
   const int code = below(file)->pMethods->xRead(below(file), into, amount, offset);
   if (code != SQLITE_OK || !is_whole_page(file, amount, offset)) return code;
   std::uint64_t stored;
@@ -45,6 +56,7 @@ int checked_read(sqlite3_file* file, void* into, int amount, sqlite3_int64 offse
 }
 
 int checked_write(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
+  if (LogBuffer* const log = self(file)->log) return log->write(below(file), from, amount, offset);
   if (!is_whole_page(file, amount, offset)) {
     return below(file)->pMethods->xWrite(below(file), from, amount, offset);
   }
@@ -55,12 +67,20 @@ int checked_write(sqlite3_file* file, const void* from, int amount, sqlite3_int6
   return below(file)->pMethods->xWrite(below(file), page, amount, offset);
 }
 
-int checked_close(sqlite3_file* f) { return below(f)->pMethods->xClose(below(f)); }
+int checked_close(sqlite3_file* f) {
+  const int flushed = settled(f);
+  delete std::exchange(self(f)->log, nullptr);
+  const int closed = below(f)->pMethods->xClose(below(f));
+  return flushed == SQLITE_OK ? closed : flushed;
+}
 int checked_truncate(sqlite3_file* f, sqlite3_int64 size) {
+  if (const int code = settled(f); code != SQLITE_OK) return code;
   return below(f)->pMethods->xTruncate(below(f), size);
 }
+// May come from another thread than the rest, which then is in the middle of its next transaction.
 int checked_sync(sqlite3_file* f, int flags) { return below(f)->pMethods->xSync(below(f), flags); }
 int checked_file_size(sqlite3_file* f, sqlite3_int64* size) {
+  if (const int code = settled(f); code != SQLITE_OK) return code;
   return below(f)->pMethods->xFileSize(below(f), size);
 }
 int checked_lock(sqlite3_file* f, int level) { return below(f)->pMethods->xLock(below(f), level); }
@@ -120,9 +140,12 @@ int checked_open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int fla
   checked->base.pMethods = nullptr;
   checked->below = static_cast<sqlite3_file*>(
       static_cast<void*>(static_cast<char*>(static_cast<void*>(file)) + sizeof(CheckedFile)));
+  checked->log = nullptr;
   checked->is_main = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? 1 : 0;
   const int code = base_of(vfs)->xOpen(base_of(vfs), path, checked->below, flags, out_flags);
-  if (checked->below->pMethods != nullptr) checked->base.pMethods = &kMethods;
+  if (checked->below->pMethods == nullptr) return code;
+  checked->base.pMethods = &kMethods;
+  if ((flags & SQLITE_OPEN_WAL) != 0) checked->log = new LogBuffer;
   return code;
 }
 

@@ -3,7 +3,8 @@
 // would read a flipped bit as a message's state. The last 8 bytes of every page of the main
 // database file hold the XXH3-64 of the rest, seeded with the page's offset; a page that does not
 // verify reads as SQLITE_IOERR_DATA, and the index is rebuilt. Frames of the write-ahead log have
-// SQLite's own checksums, which it verifies when it recovers the log.
+// SQLite's own checksums, which it verifies when it recovers the log; they are written a transaction
+// at a time (log_buffer.h).
 
 namespace spoolmq {
 
