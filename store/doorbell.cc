@@ -9,13 +9,19 @@
 namespace spoolmq {
 namespace {
 
-constexpr char kKind[] = "bell-3";
+constexpr char kKind[] = "bell-4";
 constexpr std::size_t kBellBytes = 4096;
 constexpr std::size_t kWordAt = 1024;
 constexpr std::size_t kAnnouncedAt = 1088;  // in a cache line of its own
 constexpr std::uint32_t kSleeper = 1;
 constexpr std::uint32_t kOneRing = 2;
 constexpr std::int64_t kFreshNs = 500'000;  // an announcement whose sync must be over by now is old
+constexpr int kEndBits = 40;                // a segment is far shorter
+constexpr std::uint64_t kEndMask = (std::uint64_t{1} << kEndBits) - 1;
+
+std::uint64_t place_of(std::uint32_t slot, std::uint64_t end) {
+  return std::uint64_t{slot} << kEndBits | (end & kEndMask);
+}
 
 }  // namespace
 
@@ -39,21 +45,25 @@ void Doorbell::ring() {
   if ((old & kSleeper) != 0) wake_futex(*word_, INT_MAX);
 }
 
-void Doorbell::announce(const Announcement& soon) {
+bool Doorbell::announce(std::uint32_t slot) {
   const std::atomic_ref<std::uint32_t> word(*word_);
-  if ((word.load() & kSleeper) == 0) return;
-  std::atomic_ref(announced_->slot).store(soon.slot, std::memory_order_relaxed);
-  std::atomic_ref(announced_->written_end).store(soon.written_end, std::memory_order_relaxed);
+  if ((word.load() & kSleeper) == 0) return false;
+  std::atomic_ref(announced_->place).store(place_of(slot, 0), std::memory_order_relaxed);
   std::atomic_ref(announced_->at_ns).store(monotonic_ns());
   wake_futex(*word_, 1);
+  return true;
+}
+
+void Doorbell::tell_written(std::uint32_t slot, std::uint64_t end) {
+  std::atomic_ref(announced_->place).store(place_of(slot, end));
 }
 
 std::optional<Doorbell::Announcement> Doorbell::announced(std::uint32_t prepared) {
-  const std::int64_t age_ns = monotonic_ns() - std::atomic_ref(announced_->at_ns).load();
+  const std::int64_t at_ns = std::atomic_ref(announced_->at_ns).load();
+  const std::int64_t age_ns = monotonic_ns() - at_ns;
   if (age_ns < 0 || age_ns > kFreshNs || prepare() != prepared) return std::nullopt;
-  const std::uint64_t slot = std::atomic_ref(announced_->slot).load(std::memory_order_relaxed);
-  return Announcement{static_cast<std::uint32_t>(slot),
-                      std::atomic_ref(announced_->written_end).load(std::memory_order_relaxed)};
+  const std::uint64_t place = std::atomic_ref(announced_->place).load();
+  return Announcement{static_cast<std::uint32_t>(place >> kEndBits), place & kEndMask, at_ns};
 }
 
 std::uint32_t Doorbell::prepare() {

@@ -120,7 +120,7 @@ bool Index::has_changed() const {
          totals_.syncs != at_begin_.syncs || boot_id_ != at_begin_.boot_id;
 }
 
-void Index::commit() {
+void Index::prepare_commit() {
   for (const auto& [file, by] : live_changes_) {
     if (by != 0) sql_->file_live.bind(1, file).bind(2, by).bind(3, wall_ms_).run();
   }
@@ -129,8 +129,11 @@ void Index::commit() {
     ++transaction_;
     store_meta();
   }
-  sql_->commit.run();
   live_changes_.clear();
+}
+
+void Index::commit() {
+  sql_->commit.run();
   if (files_.size() > kMostCachedFiles) {
     files_.clear();
     file_ids_.clear();

@@ -145,6 +145,8 @@ class Index {
   [[nodiscard]] bool has_changed() const;
   // To the totals; a change of its own.
   void add_syncs(const SyncMeter::Reading& reading);
+  // Writes what goes with the changes: all of the commit but its last statement.
+  void prepare_commit();
   void commit();
   void rollback() noexcept;
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }

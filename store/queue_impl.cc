@@ -233,7 +233,7 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
     try {
       ensure_index(hold);
       const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-      Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false};
+      Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false, {}};
       index_.begin(session.now.wall_ms);
       index_.set_order_on_dead(settings->order_on_dead);
       act(session);
@@ -244,6 +244,11 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       SyncMeter::Reading syncs;
       if (index_.has_changed()) syncs = sync_meter_.read();
       index_.add_syncs(syncs);
+      index_.prepare_commit();
+      if (session.before_commit && !session.before_commit()) {
+        index_.rollback();
+        return;
+      }
       index_.commit();
       sync_meter_.forget(syncs);
       finish_commit(hold, session);
@@ -300,9 +305,10 @@ void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
   if (untold.syncs == 0 || !index_is_current(hold.header())) return;
   try {
     const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-    Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false};
+    Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false, {}};
     index_.begin(session.now.wall_ms);
     index_.add_syncs(untold);
+    index_.prepare_commit();
     index_.commit();
     sync_meter_.forget(untold);
     finish_commit(hold, session);

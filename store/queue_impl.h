@@ -61,6 +61,9 @@ struct Session {
   std::vector<Row> deaths;  // told to the history after the commit
   std::vector<std::function<void()>> after_commit;
   bool abandoned = false;  // set by the act: nothing of it is to be committed
+  // The last thing before the commit, when all of the transaction's own work is done. False:
+  // nothing of it is to be committed.
+  std::function<bool()> before_commit;
 };
 
 class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
@@ -244,15 +247,23 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void publish_singles(std::span<SingleJob* const> jobs);
 
   // ---- receiving (queue_receive.cc)
-  class Waiter;  // a thread inside receive()
+  class Waiter;      // a thread inside receive()
   struct Unsynced {  // where rows end whose bytes may not be durable yet
     std::uint32_t slot = 0;
     MessageId segment;
     std::uint64_t end = 0;
   };
   using Ahead = std::optional<Doorbell::Announcement>;
-  std::vector<Delivery> try_receive(const ReceiveOptions& options, bool probe, const Ahead& ahead,
-                                    bool* paused, bool* met_damage);
+  struct Look {
+    bool probe = false;  // at the handles, for dead ones
+    Ahead ahead;
+    std::uint32_t bell = 0;    // as it was before
+    Waiter* waiter = nullptr;  // leaves before what was announced becomes durable
+  };
+  std::vector<Delivery> try_receive(const ReceiveOptions& options, const Look& look, bool* paused,
+                                    bool* met_damage);
+  bool becomes_written(Doorbell::Announcement& ahead, std::uint32_t bell);
+  std::vector<Loaded> load(const std::vector<Index::Claimed>& claimed);
   bool becomes_durable(const Unsynced& unsynced);
   using LeaseAct = std::function<void(Session&, Row&)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
@@ -278,7 +289,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
   void harvest(Session& session);
-  std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead);
+  std::optional<Unsynced> harvest_ahead(Session& session, Doorbell::Announcement ahead,
+                                        std::uint32_t bell);
   bool is_durable(const Unsynced& unsynced);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
                        std::uint64_t promised, std::uint64_t* end);
@@ -358,6 +370,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   GroupCommit<SingleJob> singles_;
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
+  bool announced_ = false;                       // likewise: somebody was woken for what it writes
 
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;

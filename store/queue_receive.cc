@@ -35,16 +35,59 @@ std::string_view damage_text(Damage damage) {
 
 }  // namespace
 
-std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool probe,
-                                             const Ahead& ahead, bool* paused_now,
-                                             bool* met_damage) {
+// What the waiting threads of this handle share: one record lock (byte 2, who watches the slots)
+// and one flag that `consumers` shows. The last to leave gives both back.
+class QueueImpl::Waiter {
+ public:
+  explicit Waiter(QueueImpl& queue) : queue_(queue) {}
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() { leave(); }
+  // May come back.
+  void leave() noexcept {
+    try {
+      const std::lock_guard guard(queue_.waiters_mutex_);
+      const bool watched = std::exchange(watches_, false);
+      const bool was_shown = std::exchange(shown_, false);
+      if (watched && --queue_.watchers_ == 0) queue_.lock_.release_byte(layout::kByteWatch);
+      if (was_shown && --queue_.waiters_ == 0) queue_.handles_.clear_flag(layout::kWaiting);
+    } catch (const Error& error) {
+      // Shown by `consumers` only; the byte goes with the process.
+      log::warn("still shown as waiting", {{"queue", queue_.name()}, {"why", error.what()}});
+    }
+  }
+  [[nodiscard]] bool watches() const { return watches_; }
+  bool watch() {
+    if (watches_) return true;
+    const std::lock_guard guard(queue_.waiters_mutex_);
+    watches_ = queue_.lock_.try_byte(layout::kByteWatch);
+    if (watches_) ++queue_.watchers_;
+    return watches_;
+  }
+  void show() {
+    if (shown_) return;
+    const std::lock_guard guard(queue_.waiters_mutex_);
+    if (queue_.waiters_++ == 0) queue_.handles_.set_flag(layout::kWaiting);
+    shown_ = true;
+  }
+
+ private:
+  QueueImpl& queue_;
+  bool watches_ = false;
+  bool shown_ = false;
+};
+
+std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, const Look& look,
+                                             bool* paused_now, bool* met_damage) {
   *met_damage = false;
   std::vector<Index::Claimed> claimed;
+  std::vector<Loaded> loaded;
   bool others_may_have_some = false;
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
   transact(layout::Purpose::kReceive, [&](Session& session) {
     claimed.clear();
+    loaded.clear();
     others_may_have_some = false;
     *paused_now = false;
     if ((session.header.flags & layout::kPausedReceive) != 0) {
@@ -56,7 +99,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     }
     harvest(session);
     std::optional<Unsynced> unsynced;
-    if (ahead) unsynced = harvest_ahead(session, *ahead);
+    if (look.ahead) unsynced = harvest_ahead(session, *look.ahead, look.bell);
     LeaseRequest request;
     request.max = std::min(options.max, kMostPerClaim);
     request.holder = timed ? 0 : handles_.incarnation();
@@ -69,26 +112,28 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
     } while (moved >= kMovedPerSlice);
     claimed = session.index.claim(request, session.now);
     const bool long_ago = session.now.boot_ms - last_probe_boot_ms_ >= kProbeEveryMs;
-    if (probe && (long_ago || claimed.empty())) {
+    if (look.probe && (long_ago || claimed.empty())) {
       others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
     }
-    // Everything is done but the commit, while the sender's disk worked.
-    if (unsynced && (claimed.empty() || !becomes_durable(*unsynced))) {
+    if (!unsynced) return;
+    session.abandoned = claimed.empty();
+    // Everything is done but the commit, while the sender's disk works.
+    session.before_commit = [&, unsynced = *unsynced] {
+      loaded = load(claimed);
+      look.waiter->leave();
+      if (becomes_durable(unsynced)) return true;
       claimed.clear();
       others_may_have_some = false;
-      session.abandoned = true;
-    }
+      return false;
+    };
   });
   // Only one of those who wait looks out for what becomes ready by itself.
   if (others_may_have_some) bell_.ring();
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
   if (timed && !claimed.empty()) sync_log();
 
-  std::vector<SpoolReader::Wanted> wanted;
-  wanted.reserve(claimed.size());
-  for (const Index::Claimed& one : claimed) wanted.push_back({one.row.id, one.at});
-  std::vector<Loaded> loaded = reader_.load(wanted);
+  if (loaded.empty()) loaded = load(claimed);
   std::vector<Delivery> deliveries;
   deliveries.reserve(claimed.size());
   for (std::size_t i = 0; i < claimed.size(); ++i) {
@@ -115,12 +160,30 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, bool
   return deliveries;
 }
 
-// Under byte 0, so for a moment only.
+std::vector<Loaded> QueueImpl::load(const std::vector<Index::Claimed>& claimed) {
+  std::vector<SpoolReader::Wanted> wanted;
+  wanted.reserve(claimed.size());
+  for (const Index::Claimed& one : claimed) wanted.push_back({one.row.id, one.at});
+  return reader_.load(wanted);
+}
+
+// Both under byte 0, so for a moment only.
+bool QueueImpl::becomes_written(Doorbell::Announcement& ahead, std::uint32_t bell) {
+  const std::int64_t end_ns = ahead.at_ns + kLongestSpinNs;
+  while (ahead.written_end == 0) {
+    const std::optional<Doorbell::Announcement> now = bell_.announced(bell);
+    if (!now || monotonic_ns() >= end_ns) return false;
+    ahead = *now;
+    ::sched_yield();  // the sender may be waiting for this very processor
+  }
+  return true;
+}
+
 bool QueueImpl::becomes_durable(const Unsynced& unsynced) {
   const std::int64_t end_ns = monotonic_ns() + kLongestSpinNs;
   while (!is_durable(unsynced)) {
     if (monotonic_ns() >= end_ns) return false;
-    ::sched_yield();  // the sender may be waiting for this very processor
+    ::sched_yield();
   }
   return true;
 }
@@ -176,44 +239,6 @@ void QueueImpl::drop_lost(const MessageId& id) {
   history_.tell({"lost", id, "durability os"});
 }
 
-// What the waiting threads of this handle share: one record lock (byte 2, who watches the slots)
-// and one flag that `consumers` shows. The last to leave gives both back.
-class QueueImpl::Waiter {
- public:
-  explicit Waiter(QueueImpl& queue) : queue_(queue) {}
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
-  ~Waiter() {
-    try {
-      const std::lock_guard guard(queue_.waiters_mutex_);
-      if (watches_ && --queue_.watchers_ == 0) queue_.lock_.release_byte(layout::kByteWatch);
-      if (shown_ && --queue_.waiters_ == 0) queue_.handles_.clear_flag(layout::kWaiting);
-    } catch (const Error& error) {
-      // Shown by `consumers` only; the byte goes with the process.
-      log::warn("still shown as waiting", {{"queue", queue_.name()}, {"why", error.what()}});
-    }
-  }
-  [[nodiscard]] bool watches() const { return watches_; }
-  bool watch() {
-    if (watches_) return true;
-    const std::lock_guard guard(queue_.waiters_mutex_);
-    watches_ = queue_.lock_.try_byte(layout::kByteWatch);
-    if (watches_) ++queue_.watchers_;
-    return watches_;
-  }
-  void show() {
-    if (shown_) return;
-    const std::lock_guard guard(queue_.waiters_mutex_);
-    if (queue_.waiters_++ == 0) queue_.handles_.set_flag(layout::kWaiting);
-    shown_ = true;
-  }
-
- private:
-  QueueImpl& queue_;
-  bool watches_ = false;
-  bool shown_ = false;
-};
-
 std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   refuse_to_observer("receive");
@@ -230,8 +255,9 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     std::vector<Delivery> deliveries;
     bool met_damage = false;
     do {
-      deliveries = try_receive(options, last_look || watching || nobody_watches(),
-                               std::exchange(ahead, {}), &paused_now, &met_damage);
+      const bool probe = last_look || watching || nobody_watches();
+      deliveries = try_receive(options, {probe, std::exchange(ahead, {}), bell, &waiter},
+                               &paused_now, &met_damage);
     } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {

@@ -29,6 +29,7 @@ class Unsynced : public ::testing::Test {
   Process sender(const std::string& inject) {
     std::vector<std::string> command{kStrace,
                                      "-f",
+                                     "--seccomp-bpf",  // nothing else is slowed down
                                      "-qq",
                                      "-o",
                                      trace(),
