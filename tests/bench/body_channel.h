@@ -16,7 +16,7 @@ class BodyChannel : public Channel {
   void send() final { send_body(body_); }
   int receive() final {
     const std::size_t bytes = body_.size();
-    receive_body(body_);
+    if (!receive_body(body_)) return kMissed;
     if (body_.size() != bytes) throw std::runtime_error("a body of another size");
     int number = 0;
     std::memcpy(&number, body_.data(), sizeof number);
@@ -25,8 +25,8 @@ class BodyChannel : public Channel {
 
  private:
   virtual void send_body(const std::string& body) = 0;
-  // `body` has the size that is expected.
-  virtual void receive_body(std::string& body) = 0;
+  // `body` has the size that is expected. False: nothing came, and nothing more will for a while.
+  virtual bool receive_body(std::string& body) = 0;
   std::string body_;
 };
 

@@ -25,11 +25,12 @@ class BoostQueueChannel final : public BodyChannel {
 
  private:
   void send_body(const std::string& body) override { queue_.send(body.data(), body.size(), 0); }
-  void receive_body(std::string& body) override {
+  bool receive_body(std::string& body) override {
     ipc::message_queue::size_type size = 0;
     unsigned priority = 0;
     queue_.receive(body.data(), body.size(), size, priority);
     body.resize(size);
+    return true;
   }
   ipc::message_queue queue_;
 };

@@ -13,6 +13,7 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "store/futex.h"
 #include "tests/bench/bench_place.h"
@@ -137,25 +138,73 @@ void run_sender(Channel& channel, const Pace& pace, SharedBoard& board) {
   wait_until(board, pace.warm_up + pace.messages + 1, pace.apart);
 }
 
+// Runs the receiver's side of it in a child, which starts the clock by its first message.
+[[noreturn]] void run_counting_receiver(Channel& channel, int messages, SharedBoard& board) {
+  int code = 0;
+  try {
+    channel.begin_receiving();
+    board->arrived = 1;
+    for (int i = 0; i < messages && channel.receive() != Channel::kMissed; ++i) {
+      channel.settle();
+      board->received_ns[0] = monotonic_ns();
+      board->received_ns[1] = i + 1;
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "receiver: %s\n", error.what());
+    board->arrived = kFailed;
+    code = 1;
+  }
+  ::_exit(code);
+}
+
+// Kills the receiver unless it ended by itself.
+class Receiver {
+ public:
+  explicit Receiver(pid_t child) : child_(child) { must(child >= 0, "fork"); }
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+  ~Receiver() {
+    if (child_ < 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  void join() {
+    int status = 0;
+    const pid_t ended = ::waitpid(std::exchange(child_, -1), &status, 0);
+    if (ended < 0 || status != 0) throw std::runtime_error("the receiver failed");
+  }
+
+ private:
+  pid_t child_;
+};
+
 }  // namespace
+
+double rate(Channel& channel, int messages) {
+  SharedBoard board;
+  const pid_t child = ::fork();
+  if (child == 0) run_counting_receiver(channel, messages, board);
+  Receiver receiver(child);
+  channel.begin_sending();
+  wait_until(board, 1, {});
+  const std::int64_t begun_ns = monotonic_ns();
+  for (int i = 0; i < messages; ++i) {
+    channel.prepare(i);
+    channel.send();
+  }
+  receiver.join();
+  return static_cast<double>(board->received_ns[1]) * 1e9 /
+         static_cast<double>(board->received_ns[0] - begun_ns);
+}
 
 Travel travel(Channel& channel, const Pace& pace) {
   if (pace.warm_up + pace.messages > kMostMessages) throw std::runtime_error("too many messages");
   SharedBoard board;
   const pid_t child = ::fork();
-  must(child >= 0, "fork");
   if (child == 0) run_receiver(channel, pace, board);
-  int status = 0;
-  try {
-    run_sender(channel, pace, board);
-  } catch (...) {
-    ::kill(child, SIGKILL);
-    ::waitpid(child, &status, 0);
-    throw;
-  }
-  if (::waitpid(child, &status, 0) != child || status != 0) {
-    throw std::runtime_error("the receiver failed");
-  }
+  Receiver receiver(child);
+  run_sender(channel, pace, board);
+  receiver.join();
   Travel result;
   for (int i = pace.warm_up; i < pace.warm_up + pace.messages; ++i) {
     if (board->received_ns[i] == kNever) continue;

@@ -49,4 +49,8 @@ struct Travel {
 // Throws std::runtime_error if the receiver failed, a message took 5 s, or one in ten was missed.
 Travel travel(Channel& channel, const Pace& pace);
 
+// Messages per second from this process to a forked one, which takes them one after the other; this
+// one waits for nothing but room. What a channel loses (kMissed) is not counted.
+double rate(Channel& channel, int messages);
+
 }  // namespace spoolmq::bench

@@ -3,6 +3,7 @@
 // bare futex. Every figure is the median of the runs, with its target. Compare within one run only.
 //   hot_cache_bench [--runs N] [--messages N] [--dir DIR] [--only NAME]
 //   hot_cache_bench --publish N [--asleep]      for strace: between "begin" and "end" on stdout
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include "tests/bench/bench_place.h"
+#ifdef SPOOLMQ_BENCH_BOOST
+#include "tests/bench/boost_channel.h"
+#endif
 #include "tests/bench/hot_channels.h"
 #include "tests/bench/publish_cost.h"
 #include "tests/bench/system_channels.h"
@@ -24,6 +28,8 @@ constexpr std::chrono::microseconds kApartAsleep{300};
 constexpr int kWarmUp = 500;
 constexpr double kPublishTargetNs = 200;
 constexpr double kPublishSeconds = 0.5;
+// Ways with bounds that the hot cache stands beside.
+constexpr std::string_view kComparedWith[] = {"pipe", "unix-socket", "posix-mq"};
 constexpr double kAsleepTarget = 1.25;  // of a bare futex
 
 struct Options {
@@ -90,9 +96,17 @@ std::vector<Way> ways(std::size_t body_bytes, double target_ns) {
       {"tail" + size, target_ns,
        [=](const auto& dir) { return tail_channel(dir, body_bytes, Waiting::kSpins); }},
   };
-  for (const SystemChannel& one : system_channels()) {
-    all.push_back(
-        {std::string(one.name) + size, 0, [=, &one](const auto&) { return one.make(body_bytes); }});
+  const auto compare_with = [&](std::string_view name, auto make) {
+    all.push_back({std::string(name) + size, 0, [=](const auto&) { return make(body_bytes); }});
+  };
+#ifdef SPOOLMQ_BENCH_BOOST
+  compare_with("boost", boost_channel);
+#endif
+  for (const auto* const table : {&stream_channels(), &record_channels()}) {
+    for (const SystemChannel& one : *table) {
+      if (std::ranges::find(kComparedWith, one.name) == std::end(kComparedWith)) continue;
+      compare_with(one.name, one.make);
+    }
   }
   return all;
 }

@@ -34,11 +34,12 @@ class QueueChannel final : public BodyChannel {
     message.body = body;
     queue_->send(std::move(message));
   }
-  void receive_body(std::string& body) override {
+  bool receive_body(std::string& body) override {
     ReceiveOptions options;
     options.wait = std::nullopt;
     delivery_ = queue_->receive(options);
     body = delivery_->message().body;
+    return true;
   }
 
   std::string directory_;

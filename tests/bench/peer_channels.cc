@@ -40,13 +40,14 @@ class BeanstalkdChannel final : public PeerChannel {
     connection().write("put 0 0 60 " + std::to_string(body.size()) + "\r\n" + body + "\r\n");
     expect("INSERTED");
   }
-  void receive_body(std::string& body) override {
+  bool receive_body(std::string& body) override {
     connection().write("reserve\r\n");
     const std::string line = expect("RESERVED");  // RESERVED id bytes
     const std::size_t begin = line.find(' ') + 1;
     const std::size_t end = line.find(' ', begin);
     job_ = line.substr(begin, end - begin);
     body = connection().read_bytes(std::stoul(line.substr(end + 1)));
+    return true;
   }
   std::string expect(std::string_view word) {
     std::string line = connection().read_line();
@@ -68,13 +69,14 @@ class RedisChannel final : public PeerChannel {
 
  private:
   void send_body(const std::string& body) override { ask({"XADD", "queue", "*", "body", body}); }
-  void receive_body(std::string& body) override {
+  bool receive_body(std::string& body) override {
     // The stream's name, the entry's id, a field's name, its value.
     const std::vector<std::string> words = ask({"XREADGROUP", "GROUP", "group", "one", "COUNT", "1",
                                                 "BLOCK", "0", "STREAMS", "queue", ">"});
     if (words.size() != 4) throw std::runtime_error("redis: another reply than one entry");
     entry_ = words[1];
     body = words[3];
+    return true;
   }
   std::vector<std::string> ask(const std::vector<std::string>& words) {
     std::string request = "*" + std::to_string(words.size()) + "\r\n";

@@ -1,0 +1,92 @@
+// The kernel's ways between two processes, bare: how long 1 KiB travels on each, and how many go
+// through in a second.
+//
+//   ipc_bench [--runs N] [--messages N] [--way NAME]…
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/bench/bench_place.h"
+#include "tests/bench/channel.h"
+#include "tests/bench/system_channels.h"
+
+namespace spoolmq::bench {
+namespace {
+
+constexpr std::size_t kBodyBytes = 1024;
+constexpr int kWarmUp = 500;
+constexpr std::chrono::microseconds kApart{10};
+
+struct Options {
+  int runs = 5;
+  int messages = 20'000;
+  std::vector<std::string> ways;
+  [[nodiscard]] bool wants(std::string_view name) const {
+    if (ways.empty()) return true;
+    for (const std::string& one : ways) {
+      if (one == name) return true;
+    }
+    return false;
+  }
+};
+
+Options parse(int count, char** words) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    if (i + 1 == count) throw std::runtime_error(std::string(word) + " needs a value");
+    const std::string value = words[++i];
+    if (word == "--runs") {
+      options.runs = std::stoi(value);
+    } else if (word == "--messages") {
+      options.messages = std::stoi(value);
+    } else if (word == "--way") {
+      options.ways.push_back(value);
+    } else {
+      throw std::runtime_error("unknown option " + std::string(word));
+    }
+  }
+  if (options.runs < 1 || options.messages < 1) throw std::runtime_error("nothing to measure");
+  return options;
+}
+
+void run_bare(const Options& options, const SystemChannel& way) {
+  if (!options.wants(way.name)) return;
+  std::vector<double> p50;
+  std::vector<double> p99;
+  std::vector<double> rates;
+  for (int run = 0; run < options.runs; ++run) {
+    const Travel one = travel(*way.make(kBodyBytes), {options.messages / 4, kWarmUp, kApart});
+    p50.push_back(percentile(one.took_ns, 0.5));
+    p99.push_back(percentile(one.took_ns, 0.99));
+    rates.push_back(rate(*way.make(kBodyBytes), options.messages));
+  }
+  std::printf("%-16s %8.1f us p50 %8.1f us p99 %10.0f /s\n", std::string(way.name).c_str(),
+              median(p50) / 1000, median(p99) / 1000, median(rates));
+  std::fflush(stdout);
+}
+
+void run(const Options& options) {
+  for (const auto* const table : {&stream_channels(), &record_channels(), &buffer_channels()}) {
+    for (const SystemChannel& way : *table) run_bare(options, way);
+  }
+}
+
+}  // namespace
+}  // namespace spoolmq::bench
+
+int main(int count, char** words) {
+  try {
+    spoolmq::bench::run(spoolmq::bench::parse(count, words));
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ipc_bench: %s\n", error.what());
+    return 1;
+  }
+}
