@@ -190,6 +190,7 @@ class Index {
   bool withdraw(const MessageId& id, const Now& now);
   bool is_reserved(const MessageId& id);
   std::vector<Reservation> reservations_of(std::uint64_t holder);
+  void remember_id(const MessageId& id, std::int64_t until_ms);  // as "i:"; returned with its place
   void forget_key(std::string_view key);
   void drop_old_keys(const Now& now);
 

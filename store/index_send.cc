@@ -207,7 +207,9 @@ void Index::return_reservation(const MessageId& id) {
     key = find.text(3);
   }
   settle_reservation(id);
-  if (!key.empty()) sql_->key_drop.bind(1, key).run();
+  if (key.empty()) return;
+  forget_key(key);
+  if (key.starts_with("k:")) forget_key("i:" + id.text());
 }
 
 bool Index::is_reserved(const MessageId& id) {
@@ -248,6 +250,11 @@ bool Index::withdraw(const MessageId& id, const Now& now) {
   }
   remove(*row, now);
   return true;
+}
+
+void Index::remember_id(const MessageId& id, std::int64_t until_ms) {
+  const std::string key = "i:" + id.text();
+  sql_->key_put.bind(1, key).bind(2, id).bind(3, until_ms).run();
 }
 
 void Index::forget_key(std::string_view key) { sql_->key_drop.bind(1, key).run(); }

@@ -41,6 +41,8 @@ SendResult Queue::send_file(Message message, int body_descriptor, BodyFile how,
   return impl_->send_file(std::move(message), body_descriptor, how, options);
 }
 
+bool Queue::withdraw(const MessageId& id) { return impl_->withdraw(id); }
+
 Settled Queue::wait_settled(const MessageId& id, std::optional<Milliseconds> timeout) {
   return impl_->wait_settled(id, timeout);
 }
@@ -87,6 +89,17 @@ std::vector<LeaseOutcome> Queue::extend(std::span<const Receipt> receipts,
 std::vector<LeaseOutcome> Queue::reject(std::span<const Receipt> receipts,
                                         std::string_view reason) {
   return impl_->reject(receipts, reason);
+}
+std::vector<LeaseOutcome> Queue::pass_on(std::span<Delivery> deliveries) {
+  std::vector<Receipt> receipts;
+  receipts.reserve(deliveries.size());
+  QueueImpl::DedupeKeys keys;
+  for (Delivery& one : deliveries) {
+    const std::string& key = one.message().dedupe_key;
+    if (!key.empty()) keys.emplace(one.message().id, key);
+    receipts.push_back(one.detach());
+  }
+  return impl_->pass_on(receipts, keys);
 }
 
 QueueStats Queue::stats() { return impl_->stats(); }

@@ -220,10 +220,37 @@ bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const A
   return true;
 }
 
-void QueueImpl::exclusively(const std::function<void()>& act) {
+std::optional<std::string> QueueImpl::exclusively(Removal when, const std::function<void()>& act) {
   if (forked_ || ended_) refuse_after_fork();
-  const WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  if (when == Removal::kIfUnused) {
+    if (std::optional<std::string> use = what_uses_it(hold)) return use;
+  }
   act();
+  return std::nullopt;
+}
+
+// Byte 0 is ours: who has no handle yet gets none before we are done.
+std::optional<std::string> QueueImpl::what_uses_it(WriterLock::Hold& hold) {
+  std::int64_t messages = 0;
+  std::int64_t alive = 0;
+  transact_held(hold, [&](Session& session) {
+    messages = 0;
+    alive = 0;
+    harvest(session);
+    probe_slots(session);
+    for (int state = 1; state <= static_cast<int>(RowState::kArchived); ++state) {
+      messages += session.index.count(static_cast<RowState>(state)).messages;
+    }
+    for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
+      const bool observes = (slot.record.flags & layout::kObserver) != 0;
+      if (slot.number == handles_.own_slot() || observes) continue;
+      alive += handles_.is_alive(slot.number) ? 1 : 0;
+    }
+  });
+  if (messages > 0) return "it holds " + std::to_string(messages) + " messages";
+  if (alive > 0) return "other processes have it open";
+  return std::nullopt;
 }
 
 void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {

@@ -20,6 +20,7 @@
 #include <shared_mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "core/clock.h"
@@ -83,6 +84,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   SendResult send_stream(Message message, const BodySource& source, const SendOptions& options);
   SendResult send_file(Message message, int descriptor, BodyFile how, const SendOptions& options);
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
+  bool withdraw(const MessageId& id);
 
   std::vector<Delivery> receive(const ReceiveOptions& options);
   std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
@@ -92,6 +94,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::vector<LeaseOutcome> extend(std::span<const Receipt> receipts,
                                    std::optional<Milliseconds> lease);
   std::vector<LeaseOutcome> reject(std::span<const Receipt> receipts, std::string_view reason);
+  using DedupeKeys = std::unordered_map<MessageId, std::string>;  // of messages that have one
+  std::vector<LeaseOutcome> pass_on(std::span<const Receipt> receipts, const DedupeKeys& keys);
 
   QueueStats stats();
   std::vector<MessageStatus> scan(const ScanOptions& options);
@@ -118,8 +122,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   enum class Settle : std::uint8_t { kAll, kOld };
   void maintain(Settle which = Settle::kAll);
   void sweep();
-  // Runs `act` while nobody else can use the index; for removing the queue.
-  void exclusively(const std::function<void()>& act);
+  // Runs `act` while nobody else can use the index; for removing the queue. kIfUnused: not where
+  // messages or other open handles (observers' excepted) are; returned is what was in the way.
+  enum class Removal : std::uint8_t { kAlways, kIfUnused };
+  std::optional<std::string> exclusively(Removal when, const std::function<void()>& act);
   [[nodiscard]] int lease_descriptor();
 
   // For moves and copies: takes messages that are not leased out of reach, and what follows.
@@ -174,6 +180,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void transact_held(WriterLock::Hold& hold, const Act& act);
   void finish_commit(WriterLock::Hold& hold, Session& session);
   bool index_is_current(const layout::LockHeader& header);
+  std::optional<std::string> what_uses_it(WriterLock::Hold& hold);
   void ensure_index(WriterLock::Hold& hold);
   // What tells one state of the database file from another; only checkpoints change it.
   std::uint64_t database_stamp(std::uint64_t generation);
@@ -217,10 +224,12 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     bool reserved = false;
   };
   void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings);
-  void check_send_allowed(std::uint64_t bytes);
+  Settings settings_for(const SendOptions& options);
+  void check_send_allowed(std::uint64_t bytes, const SendOptions& options);
   void reserve(std::span<Outgoing> outgoing, const SendOptions& options, const Settings& settings);
   enum class Place : std::uint8_t { kReserved, kFull, kUnderWay, kOldBytes };
   Place try_reserve(std::span<Outgoing> outgoing, const Settings& settings);
+  void bury(std::span<const Outgoing> outgoing, std::string_view reason);
   void write_out(std::span<Outgoing*> fresh, Format format, Durability durability);
   void return_reservations(std::span<Outgoing*> fresh);
   void append_group(std::span<AppendJob* const> jobs);

@@ -355,6 +355,23 @@ std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
   return outcomes;
 }
 
+std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
+                                             const DedupeKeys& keys) {
+  std::vector<LeaseOutcome> outcomes =
+      with_leases(receipts, AfterLease::kSync, {}, [&keys](Session& session, Row& row) {
+        session.index.forget_key("i:" + row.id.text());
+        if (const auto known = keys.find(row.id); known != keys.end()) {
+          const std::string key = "k:" + known->second;
+          // By now it may stand for another message.
+          if (session.index.known_key(key, session.now) == row.id) session.index.forget_key(key);
+        }
+        session.index.remove(row, session.now);
+      });
+  settled_since_maintenance_ += receipts.size();
+  start_background();
+  return outcomes;
+}
+
 std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
                                           std::string_view reason,
                                           std::optional<Milliseconds> delay) {

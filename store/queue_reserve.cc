@@ -42,14 +42,16 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
     std::uint64_t bytes = 0;
     std::uint64_t count = 0;
     std::vector<Index::Reservation> wanted;
+    std::vector<MessageId> remembered;
     std::unordered_map<std::string, MessageId> keys;  // of `wanted`
     for (Outgoing& one : outgoing) {
       one.result = {one.message.id, false};
-      const std::string key = !one.message.dedupe_key.empty() ? "k:" + one.message.dedupe_key
-                              : one.explicit_id               ? "i:" + one.message.id.text()
-                                                              : std::string();
+      const std::string id_key = one.explicit_id ? "i:" + one.message.id.text() : std::string();
+      const std::string key =
+          one.message.dedupe_key.empty() ? id_key : "k:" + one.message.dedupe_key;
       if (!key.empty()) {
         std::optional<MessageId> known = session.index.known_key(key, session.now);
+        if (!known && !id_key.empty()) known = session.index.known_key(id_key, session.now);
         const std::optional<Row> row =
             !known && one.explicit_id ? session.index.find(one.message.id) : std::nullopt;
         if (row && row->state >= RowState::kAcked && (row->flags & kRowRemoved) != 0) {
@@ -85,9 +87,14 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
       wanted.push_back({one.message.id, handles_.incarnation(), one.message.body_size(), key,
                         session.now.wall_ms + window, settings.capacity != 0,
                         settings.capacity == 0});
+      // A key's window may end long before the same id comes again.
+      if (!id_key.empty() && id_key != key) remembered.push_back(one.message.id);
     }
     if (!session.index.has_room(count, bytes, settings)) return;
     for (const Index::Reservation& one : wanted) session.index.reserve(one);
+    for (const MessageId& id : remembered) {
+      session.index.remember_id(id, session.now.wall_ms + kIdRememberedMs);
+    }
     place = Place::kReserved;
   });
   return place;
@@ -156,6 +163,9 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
     throw Error(ErrorCode::kCannotCreate, "send", name(),
                 "another message has the id " + one.result.id.text());
   }
+  const bool remembers = options.id_memory == IdMemory::kDurable &&
+                         std::ranges::any_of(fresh, &Outgoing::explicit_id);
+  if (remembers) sync_log();
 }
 
 void QueueImpl::return_reservations(std::span<Outgoing*> fresh) {
@@ -201,6 +211,40 @@ void QueueImpl::wait_taken(const Outgoing& outgoing, std::optional<Milliseconds>
     bell_.wait(bell, timeout ? std::min(kLongestSleep, Milliseconds{timeout->count() - waited})
                              : kLongestSleep);
   }
+}
+
+bool QueueImpl::withdraw(const MessageId& id) {
+  bool withdrawn = false;
+  transact(layout::Purpose::kFix, [&](Session& session) {
+    harvest(session);
+    std::optional<Row> row = session.index.find(id);
+    withdrawn = row && (row->state == RowState::kReady || row->state == RowState::kBehind ||
+                        row->state == RowState::kDelayed);
+    if (withdrawn) session.index.remove(*row, session.now);
+  });
+  if (!withdrawn) return false;
+  sync_log();
+  ++settled_since_maintenance_;
+  start_background();
+  return true;
+}
+
+// They have their rows, or get them now. One that is a duplicate was sent by somebody who may have
+// been cut off before he came here.
+void QueueImpl::bury(std::span<const Outgoing> outgoing, std::string_view reason) {
+  transact(layout::Purpose::kSend, [&](Session& session) {
+    harvest(session);
+    for (const Outgoing& one : outgoing) {
+      std::optional<Row> row = session.index.find(one.result.id);
+      if (!row || row->expires_at_ms == 0 || row->expires_at_ms > session.now.wall_ms) continue;
+      const bool waits = row->state == RowState::kReady || row->state == RowState::kBehind ||
+                         row->state == RowState::kDelayed;
+      if (!waits && (row->state != RowState::kDead || row->reason == reason)) continue;
+      session.index.kill(*row, reason, session.now, session.settings.order_on_dead);
+      session.deaths.push_back(std::move(*row));
+    }
+  });
+  sync_log();
 }
 
 Settled QueueImpl::wait_settled(const MessageId& id, std::optional<Milliseconds> timeout) {

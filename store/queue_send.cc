@@ -32,6 +32,13 @@ void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Se
   if (message.expires_at_ms == 0 && settings.ttl.count() > 0) {
     message.expires_at_ms = message.sent_at_ms + settings.ttl.count();
   }
+  // Whatever happens before it gets its reason, what has expired is never received.
+  if (!options.dead.empty()) {
+    const std::int64_t now_ms = clock_->wall_ms();
+    if (message.expires_at_ms == 0 || message.expires_at_ms > now_ms) {
+      message.expires_at_ms = now_ms;
+    }
+  }
   if (message.from.pid == 0) {
     message.from.uid = getuid();
     message.from.pid = static_cast<std::uint32_t>(getpid());
@@ -44,10 +51,21 @@ void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Se
   outgoing.result.id = message.id;
 }
 
-void QueueImpl::check_send_allowed(std::uint64_t bytes) {
+// Of the queue; what comes in dead is nobody's to refuse.
+Settings QueueImpl::settings_for(const SendOptions& options) {
+  Settings settings = this->settings();
+  if (!options.dead.empty()) {
+    settings.capacity = kUnbounded;
+    settings.max_bytes = kUnbounded;
+    settings.check = BodyCheck::kNone;
+  }
+  return settings;
+}
+
+void QueueImpl::check_send_allowed(std::uint64_t bytes, const SendOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   refuse_to_observer("send");
-  if ((lock_.peek().flags & layout::kPausedSend) != 0) {
+  if (options.dead.empty() && (lock_.peek().flags & layout::kPausedSend) != 0) {
     if (const auto pause = paused(); pause && pause->send) {
       throw Error(ErrorCode::kTryAgain, "send", name(),
                   "sending is paused" + (pause->reason.empty() ? "" : ": " + pause->reason));
@@ -63,7 +81,7 @@ void QueueImpl::check_send_allowed(std::uint64_t bytes) {
 
 std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
                                               const SendOptions& options) {
-  const Settings settings = this->settings();
+  const Settings settings = settings_for(options);
   std::vector<Outgoing> outgoing(messages.size());
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -81,7 +99,7 @@ std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
     prepare(outgoing[i], options, settings);
     bytes += record::encoded_size(message) + (message.large_body ? message.large_body->length : 0);
   }
-  check_send_allowed(bytes);
+  check_send_allowed(bytes, options);
   reserve(outgoing, options, settings);
 
   std::vector<Outgoing*> fresh;
@@ -96,6 +114,7 @@ std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
     return_reservations(fresh);
     throw;
   }
+  if (!options.dead.empty()) bury(outgoing, options.dead);
   bell_.ring();
   if (settings.capacity == 0) {
     for (const Outgoing* one : fresh) wait_taken(*one, options.timeout);

@@ -12,7 +12,7 @@ namespace spoolmq {
 
 SendResult QueueImpl::send_stream(Message message, const BodySource& source,
                                   const SendOptions& options) {
-  const Settings settings = this->settings();
+  const Settings settings = settings_for(options);
   const auto limit = static_cast<std::size_t>(settings.body_inline);
   std::string head;
   bool ended = false;
@@ -32,7 +32,7 @@ SendResult QueueImpl::send_stream(Message message, const BodySource& source,
     throw Error(ErrorCode::kBadData, "send", name(),
                 "the body is larger than body-inline and cannot be checked");
   }
-  check_send_allowed(head.size());
+  check_send_allowed(head.size(), options);
   auto file = std::make_unique<NewFile>(dir_, ids_->next().shard(), handles_);
   std::size_t at = 0;
   message.large_body = write_large_body(file->file(), [&](std::span<char> into) -> std::size_t {
@@ -51,12 +51,12 @@ SendResult QueueImpl::send_stream(Message message, const BodySource& source,
 SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
                                  const SendOptions& options) {
   sync_meter_.time([&] { body->file().sync_data(); });
-  const Settings settings = this->settings();
+  const Settings settings = settings_for(options);
   std::vector<Outgoing> outgoing(1);
   outgoing[0].message = std::move(message);
   outgoing[0].body = std::move(body);
   prepare(outgoing[0], options, settings);
-  check_send_allowed(0);
+  check_send_allowed(0, options);
   reserve(outgoing, options, settings);
   if (outgoing[0].result.duplicate) return outgoing[0].result;
   std::vector<Outgoing*> fresh{&outgoing[0]};
@@ -67,6 +67,7 @@ SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
     return_reservations(fresh);
     throw;
   }
+  if (!options.dead.empty()) bury(outgoing, options.dead);
   bell_.ring();
   if (settings.capacity == 0) wait_taken(outgoing[0], options.timeout);
   return outgoing[0].result;
@@ -85,7 +86,7 @@ SendResult QueueImpl::send_file(Message message, int descriptor, BodyFile how,
   if (size <= static_cast<off_t>(settings().body_inline) || settings().check != BodyCheck::kNone) {
     return send_stream(std::move(message), read_on, options);
   }
-  check_send_allowed(0);
+  check_send_allowed(0, options);
   if (std::unique_ptr<NewFile> taken = take_file(descriptor, how)) {
     File& file = taken->file();
     message.large_body =
@@ -96,7 +97,7 @@ SendResult QueueImpl::send_file(Message message, int descriptor, BodyFile how,
   if (file->file().clone_from(*adopt_posix_file(descriptor, "the body's file"))) {
     message.large_body = measure_large_body(file->file());
   } else {
-    check_send_allowed(static_cast<std::uint64_t>(size));
+    check_send_allowed(static_cast<std::uint64_t>(size), options);
     message.large_body = write_large_body(file->file(), read_on);
   }
   return send_large(std::move(message), std::move(file), options);

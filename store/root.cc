@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 
 #include "core/id_source.h"
@@ -19,6 +20,7 @@
 namespace spoolmq {
 namespace {
 
+constexpr int kMostRemovals = 100;
 constexpr std::size_t kSettingsBytes = 64 << 10;
 // statfs(2): local file systems whose record locks and syncs are known to hold what they promise.
 constexpr std::array<std::int64_t, 6> kKnownFileSystems = {
@@ -47,7 +49,9 @@ void make_directories(const std::string& path) {
   }
 }
 
-void remove_tree(Dir& parent, const std::string& name) {
+void remove_tree(Dir& parent, const std::string& name);
+
+void empty_tree(Dir& parent, const std::string& name) {
   if (const std::unique_ptr<Dir> dir = parent.open_dir(name)) {
     std::vector<std::string> entries;
     dir->list([&](std::string_view entry) {
@@ -63,7 +67,19 @@ void remove_tree(Dir& parent, const std::string& name) {
       }
     }
   }
-  parent.remove_dir(name);
+}
+
+// Whoever was about to open the queue may still put a file there, before he learns that it is gone.
+void remove_tree(Dir& parent, const std::string& name) {
+  for (int tries = 1;; ++tries) {
+    empty_tree(parent, name);
+    try {
+      parent.remove_dir(name);
+      return;
+    } catch (const Error& error) {
+      if (error.error_number() != ENOTEMPTY || tries == kMostRemovals) throw;
+    }
+  }
 }
 
 std::optional<std::uint32_t> group_id(const std::string& name) {
@@ -91,9 +107,15 @@ std::shared_ptr<QueueImpl> RootImpl::open_queue(std::string_view name, OpenOptio
   const Settings settings =
       parse_settings(*text, dir->path() + "/" + std::string(names::kSettings));
   if (!options.clock) options.clock = clock_;
+  const FileStatus opened = dir->status();
   auto queue = std::make_shared<QueueImpl>(QueuePlace{dir_, std::move(dir), std::string(name)},
                                            settings, std::move(options));
   queue->open();
+  // Whoever removed it before our handle was there could not see that it is in use.
+  const auto named = queues_dir->status(names::queue_directory(name));
+  if (!named || named->inode != opened.inode) {
+    throw Error(ErrorCode::kNotFound, "open", name, "the queue was removed");
+  }
   return queue;
 }
 
@@ -221,28 +243,17 @@ void Root::remove_queue(std::string_view name, Force force) {
     options.one_shot = true;
     options.background = false;
     const std::shared_ptr<QueueImpl> queue = impl_->open_queue(name, options);
-    if (force == Force::kNo) {
-      const QueueStats stats = queue->stats();
-      std::int64_t messages = 0;
-      for (const StateCount& count : stats.states) messages += count.messages;
-      if (messages > 0) {
-        throw Error(ErrorCode::kTryAgain, "remove", name,
-                    "it holds " + std::to_string(messages) + " messages");
-      }
-      std::size_t alive = 0;
-      for (const Consumer& one : queue->consumers()) alive += one.alive && !one.observer ? 1 : 0;
-      if (alive > 1) {
-        throw Error(ErrorCode::kTryAgain, "remove", name, "other processes have it open");
-      }
-    }
     status = queue->dir().dir().status();
     // Whoever still has it open learns from the lock's missing name that it was removed, before
     // the index could look lost and be made anew.
-    queue->exclusively([&] {
+    const auto when =
+        force == Force::kYes ? QueueImpl::Removal::kAlways : QueueImpl::Removal::kIfUnused;
+    const std::optional<std::string> use = queue->exclusively(when, [&] {
       queues->rename_over(names::queue_directory(name), *queues, aside);
       queues->sync();
       queue->dir().dir().unlink(names::kLock);
     });
+    if (use) throw Error(ErrorCode::kTryAgain, "remove", name, *use);
     queue->retire_hot_cache();
   }
   remove_tree(*queues, aside);

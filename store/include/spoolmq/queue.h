@@ -104,11 +104,21 @@ class Delivery {
 
 // ---- Sending
 
+// How well a queue remembers the ids that its senders gave: for 7 days, but
+enum class IdMemory : std::uint8_t {
+  kUsual,    // a power cut right behind the send may make it forget those of messages that are gone
+  kDurable,  // from before the message itself is durable. Costs a sync more, of the index's log
+};
+
 struct SendOptions {
   std::optional<Format> format;          // default: the queue's
   std::optional<Durability> durability;  // default: the queue's
   // Bounded queues with overflow = block, and rendezvous: how long to wait. nullopt: for ever.
   std::optional<Milliseconds> timeout;
+  IdMemory id_memory = IdMemory::kUsual;
+  // Not empty: the message is dead from the start, for this reason, and nobody ever receives it. No
+  // bound, pause or check of the queue refuses it.
+  std::string dead = {};
 };
 
 struct SendResult {
@@ -306,10 +316,17 @@ class Queue {
                        const SendOptions& options = {});
   // nullopt: wait for ever.
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
+  // Takes a message back that nobody has: true, and durable, if it was ready or delayed and is gone
+  // now; false if it is leased, held, dead or not there any more.
+  bool withdraw(const MessageId& id);
 
   std::optional<Delivery> receive(const ReceiveOptions& options = {});  // options.max is 1 here
   std::vector<Delivery> receive_batch(const ReceiveOptions& options);
   void ack_batch(std::span<Delivery> deliveries);  // one transaction, one sync; throws like ack()
+  // They are another queue's now, and durable there: finishes them all as ack_batch does, but
+  // nothing is archived, and their ids and dedupe keys are forgotten here, so that they may come
+  // back.
+  std::vector<LeaseOutcome> pass_on(std::span<Delivery> deliveries);
 
   // By receipt, from any process. Outcomes stand in the order of the receipts.
   std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
