@@ -25,6 +25,10 @@ class SpawnActions {
     require(::posix_spawn_file_actions_init(&actions_), command);
     require(::posix_spawn_file_actions_adddup2(&actions_, start.standard_input, STDIN_FILENO),
             command);
+    if (start.standard_output >= 0) {
+      require(::posix_spawn_file_actions_adddup2(&actions_, start.standard_output, STDOUT_FILENO),
+              command);
+    }
     // Onto itself: glibc ≥ 2.29 clears close-on-exec then.
     if (start.inherited >= 0) {
       require(::posix_spawn_file_actions_adddup2(&actions_, start.inherited, start.inherited),

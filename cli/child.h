@@ -19,6 +19,7 @@ class Child {
     std::vector<std::string> command;      // looked up in $PATH
     std::vector<std::string> environment;  // all of it, NAME=VALUE
     int standard_input = -1;               // becomes 0
+    int standard_output = -1;              // becomes 1; -1: ours
     int inherited = -1;                    // keeps its number in the child; -1: none
     sigset_t signal_mask{};                // the child's
   };

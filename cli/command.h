@@ -93,7 +93,7 @@ struct Command {
 
 // The tables, one per file of commands; commands() joins them in the order of --help.
 std::span<const Command> queue_commands();  // create queues show config remove pause resume
-std::span<const Command> data_commands();   // send receive ack nack release extend reject consume
+std::span<const Command> data_commands();   // send receive … consume request reply
 std::span<const Command> look_commands();   // list peek cat info … why tail trace
 std::span<const Command> fix_commands();    // requeue move copy delete hold unhold revoke purge
 std::span<const Command> directory_commands();  // import export

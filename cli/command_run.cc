@@ -24,6 +24,7 @@ using Time = SteadyClock::time_point;
 
 constexpr std::chrono::seconds kTermToKill{5};
 constexpr Milliseconds kShortestExtension{10};
+constexpr Milliseconds kLookAtOutput{250};
 constexpr std::string_view kPlaceholder = "{}";
 
 std::string with_path(std::string argument, const std::string& path) {
@@ -53,11 +54,13 @@ class NoInput {
 // The time from the start of a command to its end.
 class Watch {
  public:
-  Watch(const RunRules& rules, Delivery& delivery, Child& child, BodyFeed* feed)
+  Watch(const RunRules& rules, Delivery& delivery, Child& child, BodyFeed* feed,
+        const CapturedOutput* output)
       : rules_(rules),
         delivery_(delivery),
         child_(child),
         feed_(feed),
+        output_(output),
         interval_(std::max(rules.lease / 3, kShortestExtension)),
         extend_at_(SteadyClock::now() + interval_) {
     if (rules.timeout) stop_at_ = SteadyClock::now() + *rules.timeout;
@@ -66,6 +69,7 @@ class Watch {
   CommandEnd until_end() {
     while (!wait()) act();
     const CommandEnd end = child_.reap(forced_ ? Rest::kKill : Rest::kLeave);
+    if (!forced_ && is_full()) return {Ending::kTooMuch};
     return forced_.value_or(end);
   }
 
@@ -93,6 +97,7 @@ class Watch {
     Time next = extend_at_;
     if (stop_at_) next = std::min(next, *stop_at_);
     if (kill_at_) next = std::min(next, *kill_at_);
+    if (output_ != nullptr) next = std::min(next, SteadyClock::now() + kLookAtOutput);
     const auto left = std::chrono::ceil<Milliseconds>(next - SteadyClock::now()).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
   }
@@ -102,7 +107,10 @@ class Watch {
     if (stop_at_ && now >= *stop_at_) force({Ending::kTimedOut});
     if (kill_at_ && now >= *kill_at_) kill();
     if (now >= extend_at_) extend();
+    if (is_full()) force({Ending::kTooMuch});
   }
+
+  [[nodiscard]] bool is_full() const { return output_ != nullptr && output_->is_full(); }
 
   // Makes the command end; the first reason stays.
   void force(CommandEnd why) {
@@ -148,7 +156,8 @@ class Watch {
   const RunRules& rules_;
   Delivery& delivery_;
   Child& child_;
-  BodyFeed* feed_;  // null: the body is in a file
+  BodyFeed* feed_;                // null: the body is in a file
+  const CapturedOutput* output_;  // null: it is not ours
   Milliseconds interval_;
   Time extend_at_;
   std::optional<Time> stop_at_;
@@ -159,7 +168,8 @@ class Watch {
 };
 
 CommandEnd start_and_watch(const RunRules& rules, Child::Start start, Delivery& delivery,
-                           BodyFeed* feed) {
+                           BodyFeed* feed, const CapturedOutput* output) {
+  if (output != nullptr) start.standard_output = output->descriptor();
   std::optional<Child> child;
   try {
     child.emplace(start);
@@ -182,10 +192,11 @@ CommandEnd start_and_watch(const RunRules& rules, Child::Start start, Delivery& 
     }
   }
   if (feed != nullptr) feed->close_read_end();
-  return Watch(rules, delivery, *child, feed).until_end();
+  return Watch(rules, delivery, *child, feed, output).until_end();
 }
 
-CommandEnd run_with_file(const RunRules& rules, Child::Start start, Delivery& delivery) {
+CommandEnd run_with_file(const RunRules& rules, Child::Start start, Delivery& delivery,
+                         const CapturedOutput* output) {
   SPOOLMQ_CHECK(rules.directory != nullptr);
   NewFile file(rules.directory->path() + "/" + delivery.message().id.text());
   BodyPieces pieces(delivery);
@@ -200,13 +211,14 @@ CommandEnd run_with_file(const RunRules& rules, Child::Start start, Delivery& de
   }
   const NoInput no_input;
   start.standard_input = no_input.descriptor();
-  return start_and_watch(rules, std::move(start), delivery, nullptr);
+  return start_and_watch(rules, std::move(start), delivery, nullptr, output);
 }
 
-CommandEnd run_with_pipe(const RunRules& rules, Child::Start start, Delivery& delivery) {
+CommandEnd run_with_pipe(const RunRules& rules, Child::Start start, Delivery& delivery,
+                         const CapturedOutput* output) {
   BodyFeed feed(delivery);
   start.standard_input = feed.read_end();
-  return start_and_watch(rules, std::move(start), delivery, &feed);
+  return start_and_watch(rules, std::move(start), delivery, &feed, output);
 }
 
 }  // namespace
@@ -217,7 +229,8 @@ bool uses_file(const std::vector<std::string>& command) {
   });
 }
 
-CommandEnd run_command(const RunRules& rules, Queue& queue, Delivery& delivery) {
+CommandEnd run_command(const RunRules& rules, Queue& queue, Delivery& delivery,
+                       const CapturedOutput* output) {
   Child::Start start;
   start.command = rules.command;
   start.environment = message_environment(rules.environment, queue.name(), delivery.message(),
@@ -225,8 +238,8 @@ CommandEnd run_command(const RunRules& rules, Queue& queue, Delivery& delivery) 
   start.inherited = queue.lease_descriptor();
   start.signal_mask = rules.signal_mask;
   try {
-    return uses_file(rules.command) ? run_with_file(rules, std::move(start), delivery)
-                                    : run_with_pipe(rules, std::move(start), delivery);
+    return uses_file(rules.command) ? run_with_file(rules, std::move(start), delivery, output)
+                                    : run_with_pipe(rules, std::move(start), delivery, output);
   } catch (const BadBody& bad) {
     return {Ending::kBadBody, 0, bad.what()};
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/captured_output.h"
 #include "cli/new_file.h"
 #include "cli/verdict.h"
 #include "spoolmq/queue.h"
@@ -30,6 +31,8 @@ bool uses_file(const std::vector<std::string>& command);
 
 // Throws Error where the command cannot be started for a reason that is not its own; a command
 // that is missing or not executable has exited with 127 or 126. Does not finish the delivery.
-CommandEnd run_command(const RunRules& rules, Queue& queue, Delivery& delivery);
+// With `output` its standard output goes there, and it must end once that is full.
+CommandEnd run_command(const RunRules& rules, Queue& queue, Delivery& delivery,
+                       const CapturedOutput* output = nullptr);
 
 }  // namespace spoolmq::cli

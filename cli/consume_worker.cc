@@ -34,6 +34,19 @@ std::string_view verdict_name(Verdict verdict) {
 
 }  // namespace
 
+ConsumeWorker::ConsumeWorker(const Context& context, Queue queue, const RunRules& rules,
+                             Until until, ConsumeState& state, const ReplyRules* replies)
+    : context_(context),
+      queue_(std::move(queue)),
+      rules_(rules),
+      until_(until),
+      state_(state),
+      replies_(replies) {
+  if (replies_ == nullptr) return;
+  root_.emplace(Root::open(context.root_path.empty() ? Root::default_path() : context.root_path));
+  replier_.emplace(*root_, queue_);
+}
+
 void ConsumeState::stop() {
   stopping_ = true;
   pause.stop();
@@ -113,9 +126,18 @@ std::optional<Delivery> ConsumeWorker::take(Pass pass) {
 }
 
 Met ConsumeWorker::handle(Delivery& delivery) {
-  const CommandEnd end = run_command(rules_, queue_, delivery);
   try {
-    return finish(delivery, end);
+    if (replies_ == nullptr)
+      return finish(delivery, run_command(rules_, queue_, delivery), nullptr);
+    if (is_reply(delivery.message())) {
+      const std::string why(kNotARequest);
+      tell(delivery, why + " (rejected)");
+      delivery.reject(why);
+      state_.note_death();
+      return Met::kNoMessage;
+    }
+    const CapturedOutput output(replies_->most_bytes);
+    return finish(delivery, run_command(rules_, queue_, delivery, &output), &output);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kLeaseLost) throw;
     complain(error.what());
@@ -123,23 +145,20 @@ Met ConsumeWorker::handle(Delivery& delivery) {
   }
 }
 
-Met ConsumeWorker::finish(Delivery& delivery, const CommandEnd& end) {
+Met ConsumeWorker::finish(Delivery& delivery, const CommandEnd& end, const CapturedOutput* output) {
   const Verdict verdict = verdict_of(end);
-  const MessageId id = delivery.message().id;
-  if (verdict != Verdict::kAck) tell(delivery, end, verdict);
+  if (verdict != Verdict::kAck) {
+    tell(delivery, describe(end) + " (" + std::string(verdict_name(verdict)) + ")");
+  }
   switch (verdict) {
     case Verdict::kAck:
-      delivery.ack();
+      if (output == nullptr || reply(delivery, *output)) delivery.ack();
       return Met::kAnswer;
-    case Verdict::kNack: {
-      delivery.nack(describe(end));
-      const std::optional<MessageStatus> status = queue_.status(id);
-      if (status && status->state == State::kDead) state_.note_death();
+    case Verdict::kNack:
+      fail(delivery, describe(end));
       return Met::kAnswer;
-    }
     case Verdict::kReject:
-      delivery.reject(describe(end));
-      state_.note_death();
+      reject(delivery, describe(end));
       return Met::kAnswer;
     case Verdict::kRelease:
       delivery.release();
@@ -158,9 +177,48 @@ Met ConsumeWorker::finish(Delivery& delivery, const CommandEnd& end) {
   return Met::kNoMessage;
 }
 
-void ConsumeWorker::tell(const Delivery& delivery, const CommandEnd& end, Verdict verdict) const {
-  put_word(context_, "spoolmq: consume: " + delivery.message().id.text() + ": " + describe(end) +
-                         " (" + std::string(verdict_name(verdict)) + ")");
+// False: it could not be sent, which is a failure of its request.
+bool ConsumeWorker::reply(Delivery& delivery, const CapturedOutput& output) {
+  Message reply;
+  reply.headers = replies_->headers;
+  try {
+    const Replier::Sent sent = replier_->send_file(delivery, std::move(reply), output.descriptor());
+    if (sent == Replier::Sent::kDead) {
+      tell(delivery, "nobody waits for its reply (dead, no_requester)");
+      state_.note_death();
+    }
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInternal) throw;
+    complain(error.what());
+    fail(delivery, std::string("its reply was not sent: ") + error.what());
+    return false;
+  }
+}
+
+void ConsumeWorker::fail(Delivery& delivery, const std::string& why) {
+  const MessageId id = delivery.message().id;
+  if (replier_) {
+    replier_->fail(delivery, why);
+  } else {
+    delivery.nack(why);
+  }
+  const std::optional<MessageStatus> status = queue_.status(id);
+  if (status && status->state == State::kDead) state_.note_death();
+}
+
+void ConsumeWorker::reject(Delivery& delivery, const std::string& why) {
+  if (replier_) {
+    replier_->reject(delivery, why);
+  } else {
+    delivery.reject(why);
+  }
+  state_.note_death();
+}
+
+void ConsumeWorker::tell(const Delivery& delivery, const std::string& what) const {
+  put_word(context_, std::string("spoolmq: ") + (replies_ == nullptr ? "consume: " : "reply: ") +
+                         delivery.message().id.text() + ": " + what);
 }
 
 bool ConsumeWorker::is_empty() {

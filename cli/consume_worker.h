@@ -1,6 +1,7 @@
 #pragma once
-// What `consume` is made of: workers, each with a handle (and so a slot) of its own, and the state
-// they share. A worker takes a message, runs the command, and does what its end says.
+// What `consume` and `reply` are made of: workers, each with a handle (and so a slot) of its own,
+// and the state they share. A worker takes a message, runs the command, and does what its end says;
+// one that replies sends what the command printed before it acknowledges.
 
 #include <atomic>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "cli/command_run.h"
 #include "cli/probe_pause.h"
 #include "spoolmq/queue.h"
+#include "spoolmq/request.h"
 
 namespace spoolmq::cli {
 
@@ -43,11 +45,19 @@ class ConsumeState {
   std::exception_ptr failure_;
 };
 
+// What a worker needs to answer: mailboxes are found through a root of its own.
+struct ReplyRules {
+  Headers headers;  // of every reply
+  std::uint64_t most_bytes = 0;
+};
+
 class ConsumeWorker {
  public:
+  // With `replies` it answers.
   ConsumeWorker(const Context& context, Queue queue, const RunRules& rules, Until until,
-                ConsumeState& state)
-      : context_(context), queue_(std::move(queue)), rules_(rules), until_(until), state_(state) {}
+                ConsumeState& state, const ReplyRules* replies = nullptr);
+  ConsumeWorker(const ConsumeWorker&) = delete;
+  ConsumeWorker& operator=(const ConsumeWorker&) = delete;
 
   // Returns when the state says stop, or the queue is empty and that is what it ran for.
   // Never throws: what goes wrong stops all workers.
@@ -57,8 +67,11 @@ class ConsumeWorker {
   void run_until_stopped();
   std::optional<Delivery> take(Pass pass);
   Met handle(Delivery& delivery);
-  Met finish(Delivery& delivery, const CommandEnd& end);
-  void tell(const Delivery& delivery, const CommandEnd& end, Verdict verdict) const;
+  Met finish(Delivery& delivery, const CommandEnd& end, const CapturedOutput* output);
+  bool reply(Delivery& delivery, const CapturedOutput& output);
+  void fail(Delivery& delivery, const std::string& why);
+  void reject(Delivery& delivery, const std::string& why);
+  void tell(const Delivery& delivery, const std::string& what) const;
   bool is_empty();
 
   const Context& context_;
@@ -66,6 +79,9 @@ class ConsumeWorker {
   const RunRules& rules_;
   Until until_;
   ConsumeState& state_;
+  const ReplyRules* replies_;  // null: it does not reply
+  std::optional<Root> root_;   // where it replies
+  std::optional<Replier> replier_;
 };
 
 }  // namespace spoolmq::cli

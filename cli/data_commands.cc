@@ -8,6 +8,8 @@ std::vector<Command> join() {
   const std::span<const Command> receipts = receipt_commands();
   all.insert(all.end(), receipts.begin(), receipts.end());
   all.push_back(consume_command());
+  all.push_back(request_command());
+  all.push_back(reply_command());
   return all;
 }
 

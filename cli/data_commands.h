@@ -11,5 +11,7 @@ Command send_command();
 Command receive_command();
 std::span<const Command> receipt_commands();  // ack nack release extend reject
 Command consume_command();
+Command request_command();
+Command reply_command();
 
 }  // namespace spoolmq::cli

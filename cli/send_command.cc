@@ -5,6 +5,7 @@
 #include "cli/body_input.h"
 #include "cli/command.h"
 #include "cli/data_commands.h"
+#include "cli/message_options.h"
 #include "cli/record_reader.h"
 #include "cli/sender.h"
 #include "spoolmq/error.h"
@@ -39,35 +40,23 @@ Error usage(std::string_view subject, std::string_view why) {
   return {ErrorCode::kUsage, "send", subject, why};
 }
 
-Headers read_headers(const Arguments& arguments) {
-  Headers headers;
-  for (const std::string& text : arguments.values("--header")) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) throw usage("-H " + text, "not NAME=VALUE");
-    headers.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return headers;
-}
-
 SendPlan read_plan(const Arguments& arguments) {
   SendPlan plan;
   Message& pattern = plan.pattern;
-  pattern.headers = read_headers(arguments);
+  pattern.headers = read_headers(arguments, "send");
   if (const auto text = arguments.value("--id")) {
     const std::optional<MessageId> id = MessageId::parse(*text);
     if (!id || id->is_nil()) throw usage("--id " + *text, "not a UUID");
     pattern.id = *id;
   }
-  pattern.priority = static_cast<std::uint16_t>(
-      arguments.integer("--priority", 0, kMaxPriority).value_or(kDefaultPriority));
+  pattern.priority = read_priority(arguments);
   pattern.dedupe_key = arguments.value("--dedupe-key").value_or("");
   pattern.order_key = arguments.value("--order-key").value_or("");
   pattern.reply_to = arguments.value("--reply-to").value_or("");
   pattern.correlation_id = arguments.value("--correlation-id").value_or("");
   pattern.from.name = arguments.value("--as").value_or("");
   plan.delay = arguments.duration("--delay");
-  plan.ttl = arguments.duration("--ttl");
-  if (plan.ttl && plan.ttl->count() == 0) throw usage("--ttl 0", "expires before it is sent");
+  plan.ttl = read_ttl(arguments, "send");
   Settings typed;
   if (const auto text = arguments.value("--format")) {
     set_typed_setting(typed, "format", *text);

@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "core/log.h"
+#include "spoolmq/request.h"
 
 namespace spoolmq::cli {
 namespace {
 
 constexpr std::int64_t kLookEveryMs = 2'000;
+constexpr std::int64_t kMailboxesEveryMs = 10'000;
 constexpr std::int64_t kLongestBackoffMs = 10'000;
 constexpr std::size_t kMaxAsking = 64;
 // Whoever holds a queue's lock for longer makes that queue wait, not all of them.
@@ -31,6 +33,7 @@ Sweeper::~Sweeper() {
 
 void Sweeper::round() {
   if (clock_.boot_ms() >= look_boot_ms_) look_for_queues();
+  if (clock_.boot_ms() >= mailboxes_boot_ms_) sweep_old_mailboxes();
   for (auto& [name, swept] : swept_) {
     if (clock_.boot_ms() < swept.due_boot_ms) continue;
     sweep(name, swept);
@@ -60,6 +63,16 @@ void Sweeper::look_for_queues() {
     }
   }
   for (const std::string& name : names) swept_.try_emplace(name);
+}
+
+void Sweeper::sweep_old_mailboxes() {
+  mailboxes_boot_ms_ = clock_.boot_ms() + kMailboxesEveryMs;
+  try {
+    const std::size_t gone = sweep_mailboxes(root_, clock_.wall_ms());
+    if (gone > 0) log::info("mailboxes removed", {{"count", gone}});
+  } catch (const std::exception& error) {
+    log::warn("mailboxes not swept", {{"why", error.what()}});
+  }
 }
 
 void Sweeper::sweep(const std::string& name, Swept& swept) {

@@ -49,6 +49,7 @@ class Sweeper {
     std::int64_t backoff_ms = 0;  // 0: it works
   };
   void look_for_queues();
+  void sweep_old_mailboxes();
   void sweep(const std::string& name, Swept& swept);
   void failed(const std::string& name, Swept& swept, const std::string& why);
   void worked(const std::string& name, Swept& swept);
@@ -61,7 +62,8 @@ class Sweeper {
   OpenOptions options_;
   std::map<std::string, Swept> swept_;
   std::int64_t look_boot_ms_ = 0;
-  std::string list_failure_;  // why the root could not be listed; logged
+  std::int64_t mailboxes_boot_ms_ = 0;  // when those of dead requesters are looked for again
+  std::string list_failure_;            // why the root could not be listed; logged
 
   mutable std::mutex mutex_;  // guards the rest
   std::condition_variable_any asked_;

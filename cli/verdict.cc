@@ -11,6 +11,7 @@ Verdict verdict_of(const CommandEnd& end) {
     case Ending::kTimedOut:
       return Verdict::kNack;
     case Ending::kBadBody:
+    case Ending::kTooMuch:
       return Verdict::kReject;
     case Ending::kLeaseLost:
       return Verdict::kNone;
@@ -33,6 +34,8 @@ std::string describe(const CommandEnd& end) {
       return "command ran longer than allowed";
     case Ending::kBadBody:
       return "body cannot be read: " + end.why;
+    case Ending::kTooMuch:
+      return "command printed more than a reply may hold";
     case Ending::kLeaseLost:
       return "the lease has ended";
     case Ending::kInterrupted:

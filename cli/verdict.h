@@ -19,6 +19,7 @@ enum class Ending : std::uint8_t {
   kSignalled,    // number: the signal that ended it
   kTimedOut,     // we ended it: it ran longer than allowed
   kBadBody,      // we ended it: its input could not be read
+  kTooMuch,      // we ended it: it printed more than a reply may hold
   kLeaseLost,    // we ended it: the message is somebody else's now
   kInterrupted,  // we ended it: this process was told to go at once
 };
