@@ -2,11 +2,17 @@
 
 #include <vector>
 
+#include "adapters/relay_settings.h"
+
 namespace spoolmq::adapters {
 
 // One row per bridge, in the order in which help lists them.
 std::span<const BridgeKind> bridge_kinds() {
-  static const std::vector<BridgeKind> kinds{};
+  static const std::vector<BridgeKind> kinds{
+      {"relay", "moves messages to another queue, here or in another root",
+       "spoolmq relay orders --to-queue orders --to-root /srv/other/spool", relay_keys,
+       parse_relay},
+  };
   return kinds;
 }
 
