@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
 
 namespace spoolmq::adapters {
@@ -12,6 +13,9 @@ std::span<const BridgeKind> bridge_kinds() {
       {"relay", "moves messages to another queue, here or in another root",
        "spoolmq relay orders --to-queue orders --to-root /srv/other/spool", relay_keys,
        parse_relay},
+      {"notify", "signals processes when the queue stops being empty",
+       "spoolmq notify orders --notify 4711:USR1 --notify 4712:SIGRTMIN+2", notify_keys,
+       parse_notify},
   };
   return kinds;
 }
