@@ -4,6 +4,7 @@
 
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
+#include "adapters/fifo_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -16,6 +17,11 @@ std::span<const BridgeKind> bridge_kinds() {
       {"notify", "signals processes when the queue stops being empty",
        "spoolmq notify orders --notify 4711:USR1 --notify 4712:SIGRTMIN+2", notify_keys,
        parse_notify},
+      {"fifo-in", "messages that programs write to a FIFO are sent to Q",
+       "spoolmq fifo-in orders --path /run/orders.in", fifo_in_keys, plan_fifo_in},
+      {"fifo-out", "messages of Q go to whoever reads a FIFO",
+       "spoolmq fifo-out results --path /run/results --answers /run/results.ok", fifo_out_keys,
+       plan_fifo_out},
   };
   return kinds;
 }

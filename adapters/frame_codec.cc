@@ -34,9 +34,11 @@ Found FrameReader::next(std::string& body) {
     case FrameKind::kNull:
       return next_delimited(end_of(rules_.kind), body);
     case FrameKind::kNetstring:
-      return next_netstring(body);
+      return next_decimal(':', ",", body);
     case FrameKind::kLength:
       return next_counted(body);
+    case FrameKind::kOctetCount:
+      return next_decimal(' ', "", body);
   }
   return broken("unknown framing");
 }
@@ -44,7 +46,7 @@ Found FrameReader::next(std::string& body) {
 Found FrameReader::next_at_end(std::string& body) {
   const Found found = next(body);
   if (found != Found::kNothing || !is_inside()) return found;
-  if (rules_.kind == FrameKind::kNetstring || rules_.kind == FrameKind::kLength) {
+  if (rules_.kind != FrameKind::kLine && rules_.kind != FrameKind::kNull) {
     return broken("it ended inside a frame");
   }
   const bool skipped = skipping_;
@@ -72,20 +74,25 @@ Found FrameReader::next_delimited(char end, std::string& body) {
   return fits ? Found::kFrame : Found::kTooLong;
 }
 
-Found FrameReader::next_netstring(std::string& body) {
+Found FrameReader::next_decimal(char separator, std::string_view trailer, std::string& body) {
   const std::string_view rest = this->rest();
-  const auto colon =
+  const auto digits =
       static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin());
-  if (colon > kMostLengthDigits) return broken("a length has more than 19 digits");
-  if (colon == rest.size()) return Found::kNothing;
-  if (colon == 0 || rest[colon] != ':') return broken("a length and a colon are missing");
-  if (rest[0] == '0' && colon > 1) return broken("a length begins with a zero");
+  if (digits > kMostLengthDigits) return broken("a length has more than 19 digits");
+  if (digits == rest.size()) return Found::kNothing;
+  if (digits == 0 || rest[digits] != separator) {
+    return broken(separator == ':' ? "a length and a colon are missing"
+                                   : "a length and a blank are missing");
+  }
+  if (rest[0] == '0' && digits > 1) return broken("a length begins with a zero");
   std::uint64_t length = 0;
-  for (const char digit : rest.substr(0, colon)) {
+  for (const char digit : rest.substr(0, digits)) {
     length = length * 10 + static_cast<std::uint64_t>(digit - '0');
   }
-  const Found found = take(colon + 1, length, 1, body);
-  if (found != Found::kFrame || buffer_[begin_ - 1] == ',') return found;
+  const Found found = take(digits + 1, length, trailer.size(), body);
+  if (found != Found::kFrame) return found;
+  const std::size_t behind = begin_ - trailer.size();
+  if (std::string_view(buffer_).substr(behind, trailer.size()) == trailer) return found;
   return broken("the comma behind a body is missing");
 }
 
@@ -131,6 +138,9 @@ bool append_frame(std::string& out, FrameKind kind, std::string_view body) {
     }
     case FrameKind::kNetstring:
       out.append(std::to_string(body.size())).append(":").append(body).append(",");
+      return true;
+    case FrameKind::kOctetCount:
+      out.append(std::to_string(body.size())).append(" ").append(body);
       return true;
     case FrameKind::kLength: {
       if (body.size() > std::numeric_limits<std::uint32_t>::max()) return false;

@@ -3,8 +3,9 @@
 //   line      body LF                       no LF in the body; the last one may lack its end
 //   null      body NUL                      no NUL in the body; likewise
 //   netstring LENGTH ":" body ","           decimal, no leading zeros
-//   (cr.yp.to/proto/netstrings.txt) length    4 bytes, big-endian; body
-// A frame above the limit: line and null skip to its end and go on; in the other two nothing behind
+//   (cr.yp.to/proto/netstrings.txt) length    4 bytes, big-endian; body octet-count LENGTH " " body
+//   decimal, no leading zeros (RFC 6587 section 3.4.1)
+// A frame above the limit: line and null skip to its end and go on; in the others nothing behind
 // it can be trusted to be a beginning, so the stream is broken. What memory a reader needs follows
 // from the bytes that came, never from a length that was only declared.
 
@@ -16,9 +17,10 @@
 
 namespace spoolmq::adapters {
 
-enum class FrameKind : std::uint8_t { kLine, kNull, kNetstring, kLength };
+enum class FrameKind : std::uint8_t { kLine, kNull, kNetstring, kLength, kOctetCount };
 // In the order of FrameKind: the values of the key `framing`.
-inline constexpr std::array<std::string_view, 4> kFrameWords{"line", "null", "netstring", "length"};
+inline constexpr std::array<std::string_view, 5> kFrameWords{"line", "null", "netstring", "length",
+                                                             "octet-count"};
 
 inline constexpr std::size_t kDefaultMostFrameBytes = 10 << 20;
 
@@ -51,7 +53,7 @@ class FrameReader {
 
  private:
   Found next_delimited(char end, std::string& body);
-  Found next_netstring(std::string& body);
+  Found next_decimal(char separator, std::string_view trailer, std::string& body);
   Found next_counted(std::string& body);
   Found take(std::size_t header_bytes, std::uint64_t length, std::size_t trailer_bytes,
              std::string& body);

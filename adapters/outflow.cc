@@ -10,6 +10,13 @@
 
 namespace spoolmq::adapters {
 
+bool is_drained(Queue& queue) {
+  const QueueStats stats = queue.stats();
+  return stats.of(State::kReady).messages + stats.of(State::kDelayed).messages +
+             stats.of(State::kLeased).messages ==
+         0;
+}
+
 Outflow::Outflow(Queue& queue, const AdapterPlace& place, std::size_t window)
     : queue_(queue),
       place_(place),
@@ -171,13 +178,6 @@ void Outflow::collect_due(std::vector<Receipt>& due, Held& one, std::int64_t now
     one.extended_boot_ms = now_ms;
   }
   next_ms = std::min(next_ms, one.extended_boot_ms + extend_after_ms_);
-}
-
-bool Outflow::is_queue_empty() const {
-  const QueueStats stats = queue_.stats();
-  return stats.of(State::kReady).messages + stats.of(State::kDelayed).messages +
-             stats.of(State::kLeased).messages ==
-         0;
 }
 
 void Outflow::free_places(std::size_t count) {

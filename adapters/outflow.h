@@ -30,6 +30,9 @@
 
 namespace spoolmq::adapters {
 
+// Nothing is ready, delayed or leased, here or elsewhere. Costs a look into the index.
+bool is_drained(Queue& queue);
+
 class Outflow {
  public:
   // `window` > 1: more than one may be on its way at a time.
@@ -53,8 +56,7 @@ class Outflow {
   std::int64_t extend_due();
 
   [[nodiscard]] std::size_t unsettled() const { return handed_.size(); }
-  // Nothing is ready, delayed or leased, here or elsewhere. Costs a look into the index.
-  [[nodiscard]] bool is_queue_empty() const;
+  [[nodiscard]] bool is_queue_empty() const { return is_drained(queue_); }
 
  private:
   struct Held {

@@ -18,7 +18,16 @@ std::string from_here(const std::string& path) {
   return error ? std::filesystem::absolute(path).string() : whole.string();
 }
 
-bool is_path(const AdapterKey& key) { return key.value_name == "DIR" || key.value_name == "PATH"; }
+// The name of a file is looked at by whoever opens it: where a link has it, that is to be seen.
+std::string file_from_here(const std::string& path) {
+  if (path.empty()) return path;
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+std::string meant_value(const AdapterKey& key, const std::string& value) {
+  if (key.value_name == "DIR") return from_here(value);
+  return key.value_name == "PATH" ? file_from_here(value) : value;
+}
 
 }  // namespace
 
@@ -41,8 +50,7 @@ std::vector<KeyValue> given_values(std::span<const AdapterKey> keys, const Argum
       if (key.value_name.empty()) {
         given.push_back({std::string(key.name), "true", option});
       } else {
-        given.push_back(
-            {std::string(key.name), is_path(key) ? from_here(value) : value, option + " " + value});
+        given.push_back({std::string(key.name), meant_value(key, value), option + " " + value});
       }
     }
   }

@@ -12,7 +12,7 @@ namespace {
 using std::string_literals::operator""s;
 
 constexpr std::array kKinds{FrameKind::kLine, FrameKind::kNull, FrameKind::kNetstring,
-                            FrameKind::kLength};
+                            FrameKind::kLength, FrameKind::kOctetCount};
 
 std::string frame(FrameKind kind, std::string_view body) {
   std::string out;
@@ -33,6 +33,7 @@ TEST(FrameCodec, WritesWhatTheFormatsSay) {
   EXPECT_EQ(frame(FrameKind::kNull, "a\nb"), "a\nb\0"s);
   EXPECT_EQ(frame(FrameKind::kNetstring, "hello world!"), "12:hello world!,");
   EXPECT_EQ(frame(FrameKind::kNetstring, ""), "0:,");
+  EXPECT_EQ(frame(FrameKind::kOctetCount, "<13>a b"), "7 <13>a b");
   EXPECT_EQ(frame(FrameKind::kLength, std::string(258, 'x')), "\0\0\1\2"s + std::string(258, 'x'));
 }
 
@@ -62,7 +63,7 @@ TEST(FrameCodec, ReadsWhatItWroteHoweverItIsCutUp) {
 }
 
 TEST(FrameCodec, DeliversNoFrameOfAnyTruncationThatIsCounted) {
-  for (const FrameKind kind : {FrameKind::kNetstring, FrameKind::kLength}) {
+  for (const FrameKind kind : {FrameKind::kNetstring, FrameKind::kLength, FrameKind::kOctetCount}) {
     const std::string whole = frame(kind, "twelve bytes");
     for (std::size_t length = 1; length < whole.size(); ++length) {
       FrameReader reader({kind, 1000});
@@ -121,6 +122,16 @@ TEST(FrameCodec, BreaksOffWhatDeclaresTooMuchAtOnce) {
   FrameReader netstring({FrameKind::kNetstring, 5});
   netstring.feed("6:");
   EXPECT_EQ(netstring.next(body), Found::kBroken);
+}
+
+TEST(FrameCodec, RefusesWhatIsNoOctetCount) {
+  for (const std::string& bytes : {"x"s, " "s, "3:abc"s, "<13>no count"s}) {
+    FrameReader reader({FrameKind::kOctetCount, 100});
+    reader.feed(bytes);
+    std::string body;
+    EXPECT_EQ(reader.next(body), Found::kBroken) << bytes;
+    EXPECT_EQ(reader.why(), "a length and a blank are missing");
+  }
 }
 
 TEST(FrameCodec, RefusesWhatIsNoNetstring) {
