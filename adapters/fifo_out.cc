@@ -36,7 +36,7 @@ FifoOut::FifoOut(const std::string& queue, FifoSettings settings, AdapterPlace p
       queue_(open_queue(place_, queue)) {}
 
 FifoOut::~FifoOut() {
-  if (!end_.is_open()) return;
+  if (!outflow_) return;
   try {
     end_frame();
     if (settings_.answers) return;
@@ -54,7 +54,7 @@ FifoOut::~FifoOut() {
 PolledAdapter::Step FifoOut::step() {
   look_at_paths();
   const std::int64_t now_ms = clock().boot_ms();
-  if (!end_.is_open() && !find_reader()) {
+  if (!outflow_ && !find_reader()) {
     if (place_.once && is_drained(queue_)) return {0, true};
     return {now_ms + kLookForReaderMs, false};
   }
@@ -69,7 +69,7 @@ PolledAdapter::Step FifoOut::step() {
   }
   outflow_->flush();
   if (!is_there || !goes_on) {
-    close(is_there ? "the answers were closed" : "the reader has gone");
+    if (is_there || !leave()) close(is_there ? "the answers were closed" : "the reader has gone");
     return {clock().boot_ms() + kLookForReaderMs, false};
   }
   std::int64_t next_ms = std::min(outflow_->extend_due(), look_boot_ms_);
@@ -87,7 +87,7 @@ PolledAdapter::Step FifoOut::step() {
 }
 
 void FifoOut::gather(std::vector<pollfd>& waited) {
-  if (!end_.is_open()) return;
+  if (!outflow_) return;
   const short room = rest() == 0 ? short{0} : short{POLLOUT};
   waited.push_back({end_.number(), room, 0});
   if (rest() < kFilledBytes) waited.push_back({outflow_->descriptor(), POLLIN, 0});
@@ -100,6 +100,8 @@ bool FifoOut::find_reader() {
   if (settings_.answers) {
     if (!open_answers_and_find_reader()) return false;
     answer_lines_.emplace(FrameRules{FrameKind::kLine, kMostAnswerBytes});
+  } else if (end_.is_open()) {
+    if (!is_reader_there()) return false;
   } else {
     if (!file_) file_.emplace(FifoFile::open(settings_.fifo));
     std::optional<Descriptor> end = file_->open_writer();
@@ -151,18 +153,30 @@ void FifoOut::look_at_paths() {
   answers_file_.reset();
 }
 
-// What is under way is ready again. Nothing is left in the pipe for the next reader, who would
-// not know where in a message it begins: with both ends closed the kernel drops it.
-void FifoOut::close(std::string_view why) {
-  log::info("closed", {{"adapter", place_.name}, {"fifo", settings_.fifo.path}, {"why", why}});
+// A reader that comes in this moment does not meet the end of a FIFO in which nothing is left.
+bool FifoOut::leave() {
+  const bool is_between = on_its_way_.empty() || on_its_way_.front().begin == sent();
+  if (settings_.answers || !is_between || unread_bytes(end_.number()) > 0) return false;
+  forget_stream();
+  return true;
+}
+
+void FifoOut::forget_stream() {
   outflow_.reset();
-  end_.close();
-  answers_.reset();
-  answer_lines_.reset();
   bytes_.clear();
   written_ = 0;
   on_its_way_.clear();
   queued_ = 0;
+}
+
+// What is under way is ready again. Nothing is left in the pipe for the next reader, who would
+// not know where in a message it begins: with both ends closed the kernel drops it.
+void FifoOut::close(std::string_view why) {
+  log::info("closed", {{"adapter", place_.name}, {"fifo", settings_.fifo.path}, {"why", why}});
+  forget_stream();
+  end_.close();
+  answers_.reset();
+  answer_lines_.reset();
 }
 
 bool FifoOut::is_reader_there() const {

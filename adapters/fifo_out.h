@@ -41,6 +41,8 @@ class FifoOut final : public PolledAdapter {
   bool find_reader();
   bool open_answers_and_find_reader();
   void look_at_paths();
+  bool leave();  // true: the reader has gone, and the FIFO is as it was before
+  void forget_stream();
   void close(std::string_view why);
   [[nodiscard]] bool is_reader_there() const;
 
@@ -63,7 +65,7 @@ class FifoOut final : public PolledAdapter {
   std::optional<FifoFile> answers_file_;
   std::optional<FifoInput> answers_;  // with `answers`, from before the reader is there
   std::optional<FrameReader> answer_lines_;
-  Descriptor end_;  // open: somebody reads
+  Descriptor end_;  // of the FIFO; while outflow_ is there, somebody reads
 
   // Of one reader:
   std::optional<Outflow> outflow_;
