@@ -244,7 +244,8 @@ until_true is_fifo "$work/in.ok"
 until_true is_fifo "$work/out.ok"
 messages=$((rounds * 200))
 start writer python3 "$clients" write "$work/in" "$work/in.ok" "$messages" "$work/confirmed"
-start reader python3 "$clients" read "$work/out.fifo" "$work/out.ok" "$work/got.now"
+read_now() { start reader python3 "$clients" read "$work/out.fifo" "$work/out.ok" "$work/got.now"; }
+read_now
 grows_to() { (($(wc -l <"$2") >= $1)) || count_is 0 ready r; }
 sent=0
 for ((round = 1; round <= rounds; ++round)); do
@@ -254,8 +255,13 @@ for ((round = 1; round <= rounds; ++round)); do
     touch "$work/$file"
     until_true grows_to $(($(wc -l <"$work/$file") + 1 + RANDOM % 60)) "$work/$file"
   done
-  kill_now serve
-  serve_now
+  if ((round % 3)); then
+    kill_now serve
+    serve_now
+  else
+    kill_now reader
+    read_now
+  fi
 done
 all_confirmed() { (($(wc -l <"$work/confirmed") == messages)); }
 until_true all_confirmed
