@@ -4,6 +4,7 @@
 
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
+#include "adapters/datagram_settings.h"
 #include "adapters/fifo_settings.h"
 
 namespace spoolmq::adapters {
@@ -22,6 +23,12 @@ std::span<const BridgeKind> bridge_kinds() {
       {"fifo-out", "messages of Q go to whoever reads a FIFO",
        "spoolmq fifo-out results --path /run/results --answers /run/results.ok", fifo_out_keys,
        plan_fifo_out},
+      {"datagram-in", "datagrams of a Unix socket, UDP or syslog are sent to Q",
+       "spoolmq datagram-in logs --unix /run/logs --format syslog", datagram_in_keys,
+       plan_datagram_in},
+      {"datagram-out", "messages of Q go as datagrams to a Unix socket or by UDP",
+       "spoolmq datagram-out readings --udp 127.0.0.1:9000 --answers", datagram_out_keys,
+       plan_datagram_out},
   };
   return kinds;
 }
