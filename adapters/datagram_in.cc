@@ -139,6 +139,8 @@ void DatagramIn::take(const Datagram& datagram) {
                   "it has " + std::to_string(datagram.whole_size) + " bytes, at most " +
                       std::to_string(settings_.most_bytes) + " are taken");
   }
+  // Some libraries (perl's Sys::Syslog) look with an empty one whether somebody is there.
+  if (settings_.format == ReceivedFormat::kSyslog && datagram.whole_size == 0) return;
   Message message =
       received_message(settings_.format, std::string(keyed.body), std::string(settings_.place));
   message.from.name = sender_of(datagram);
