@@ -1,5 +1,5 @@
 #pragma once
-// Messages from whoever writes to a FIFO (PROTOCOL.md section 4). With a second FIFO each is
+// Messages from whoever writes to a FIFO (PROTOCOL.md, "FIFOs"). With a second FIFO each is
 // answered once it is durable; then it is read only while somebody reads the answers.
 // Not thread-safe, but for interrupt().
 

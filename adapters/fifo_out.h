@@ -1,5 +1,5 @@
 #pragma once
-// Messages to whoever reads a FIFO (PROTOCOL.md section 4). Nothing is leased while nobody reads.
+// Messages to whoever reads a FIFO (PROTOCOL.md, "FIFOs"). Nothing is leased while nobody reads.
 // A message is acknowledged when the reader has read the last byte of it: what is still in the pipe
 // when the reader dies goes to the next one. With a second FIFO the reader says so itself.
 // Not thread-safe, but for interrupt().
