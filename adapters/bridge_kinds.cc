@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "adapters/notify_settings.h"
-#include "adapters/relay_settings.h"
 #include "adapters/datagram_settings.h"
 #include "adapters/fifo_settings.h"
+#include "adapters/notify_settings.h"
+#include "adapters/relay_settings.h"
 
 namespace spoolmq::adapters {
 

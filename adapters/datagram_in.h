@@ -1,5 +1,6 @@
 #pragma once
-// One datagram, one message (PROTOCOL.md, "Datagram sockets"). Not thread-safe, but for interrupt().
+// One datagram, one message (PROTOCOL.md, "Datagram sockets"). Not thread-safe, but for
+// interrupt().
 
 #include <cstdint>
 #include <deque>

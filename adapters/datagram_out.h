@@ -1,7 +1,7 @@
 #pragma once
-// One message, one datagram (PROTOCOL.md, "Datagram sockets"). Without answers a message is acknowledged when
-// the kernel has taken it; with them when the receiver says so, and sent again until then.
-// Not thread-safe, but for interrupt().
+// One message, one datagram (PROTOCOL.md, "Datagram sockets"). Without answers a message is
+// acknowledged when the kernel has taken it; with them when the receiver says so, and sent again
+// until then. Not thread-safe, but for interrupt().
 
 #include <cstdint>
 #include <list>
