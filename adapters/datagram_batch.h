@@ -10,14 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/socket_address.h"
+#include "adapters/datagram_address.h"
 
 namespace spoolmq::adapters {
 
 struct Datagram {
   std::string_view bytes;      // until the next receive()
   std::size_t whole_size = 0;  // larger than `bytes`: the rest was cut off and is lost
-  SocketAddress from;
+  DatagramAddress from;
   std::optional<ucred> sender;  // of a Unix socket: the kernel vouches for it
   std::uint32_t dropped = 0;    // by the kernel, for want of room, since the socket was made
 
@@ -37,7 +37,7 @@ class DatagramBatch {
   const std::size_t most_bytes_;
   const std::size_t count_;
   std::unique_ptr<char[]> bytes_;  // not touched before a datagram needs it
-  std::vector<SocketAddress> addresses_;
+  std::vector<DatagramAddress> addresses_;
   std::vector<std::vector<char>> controls_;
   std::vector<iovec> pieces_;
   std::vector<mmsghdr> headers_;

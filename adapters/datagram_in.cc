@@ -202,7 +202,7 @@ void DatagramIn::send_on() {
 }
 
 // Whoever does not take it asks again. Who has no address wants no answer.
-void DatagramIn::answer(const SocketAddress& to, const std::string& line) const {
+void DatagramIn::answer(const DatagramAddress& to, const std::string& line) const {
   if (to.text().empty()) return;
   static_cast<void>(::sendto(socket_.number(), line.data(), line.size(),
                              MSG_DONTWAIT | MSG_NOSIGNAL, to.get(), to.length));

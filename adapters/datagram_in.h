@@ -28,7 +28,7 @@ class DatagramIn final : public PolledAdapter {
  private:
   // Of a message that is on its way into the queue, in the order of the intake.
   struct Waiting {
-    SocketAddress to;
+    DatagramAddress to;
     std::string key;
   };
 
@@ -44,7 +44,7 @@ class DatagramIn final : public PolledAdapter {
   void note_dropped(std::uint32_t dropped);
   void tell_refused(const std::string& who, const std::string& why, std::uint64_t count);
   void send_on();
-  void answer(const SocketAddress& to, const std::string& line) const;
+  void answer(const DatagramAddress& to, const std::string& line) const;
 
   const DatagramSettings settings_;
   const AdapterPlace place_;

@@ -171,8 +171,8 @@ DatagramSettings parse_datagram_out_settings(std::span<const KeyValue> given) {
   return parse(given, kOutTable, kOut);
 }
 
-SocketAddress resolve(const DatagramSettings& settings, AddressUse use) {
-  const SocketAddress address = resolve_udp(settings.udp, use);
+DatagramAddress resolve(const DatagramSettings& settings, AddressUse use) {
+  const DatagramAddress address = resolve_udp(settings.udp, use);
   if (address.is_local() || settings.insecure) return address;
   throw Error(ErrorCode::kConfiguration, use == AddressUse::kListen ? "receive at" : "send to",
               address.text(), "it is not this machine's loopback; `insecure` would allow it");

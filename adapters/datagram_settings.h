@@ -11,8 +11,8 @@
 
 #include "adapters/adapter_keys.h"
 #include "adapters/bridge.h"
+#include "adapters/datagram_address.h"
 #include "adapters/received_format.h"
-#include "adapters/socket_address.h"
 
 namespace spoolmq::adapters {
 
@@ -43,7 +43,7 @@ DatagramSettings parse_datagram_in_settings(std::span<const KeyValue> given);
 DatagramSettings parse_datagram_out_settings(std::span<const KeyValue> given);
 
 // Throws Error(kConfiguration) where the address is another machine's, and not insecure.
-SocketAddress resolve(const DatagramSettings& settings, AddressUse use);
+DatagramAddress resolve(const DatagramSettings& settings, AddressUse use);
 
 std::shared_ptr<const BridgePlan> plan_datagram_in(std::string queue,
                                                    std::span<const KeyValue> given);

@@ -114,7 +114,7 @@ Descriptor connect_unix_datagram(const std::string& path) {
   return socket;
 }
 
-Descriptor bind_udp(const SocketAddress& address) {
+Descriptor bind_udp(const DatagramAddress& address) {
   Descriptor socket = new_socket(address.family());
   const int on = 1;
   ::setsockopt(socket.number(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
@@ -127,7 +127,7 @@ Descriptor bind_udp(const SocketAddress& address) {
   return socket;
 }
 
-Descriptor connect_udp(const SocketAddress& address) {
+Descriptor connect_udp(const DatagramAddress& address) {
   Descriptor socket = new_socket(address.family());
   if (::connect(socket.number(), address.get(), address.length) != 0) {
     throw Error(ErrorCode::kUnavailable, "connect", address.text(), std::strerror(errno));

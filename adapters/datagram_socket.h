@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "adapters/datagram_address.h"
 #include "adapters/descriptor.h"
-#include "adapters/socket_address.h"
 
 namespace spoolmq::adapters {
 
@@ -24,8 +24,8 @@ Descriptor connect_unix_datagram(const std::string& path);
 
 // ---- UDP (udp(7))
 
-Descriptor bind_udp(const SocketAddress& address);
-Descriptor connect_udp(const SocketAddress& address);
+Descriptor bind_udp(const DatagramAddress& address);
+Descriptor connect_udp(const DatagramAddress& address);
 
 // As large as asked for, if the kernel allows it; what it is then.
 std::size_t set_receive_buffer(const Descriptor& socket, std::size_t bytes);

@@ -23,7 +23,7 @@ namespace {
 
 using Bodies = std::vector<std::string>;
 
-TEST(SocketAddress, ReadsHostAndPort) {
+TEST(DatagramAddress, ReadsHostAndPort) {
   const std::vector<std::array<std::string, 3>> good{{"127.0.0.1:514", "127.0.0.1", "514"},
                                                      {"[::1]:514", "::1", "514"},
                                                      {"*:65535", "", "65535"},
@@ -40,7 +40,7 @@ TEST(SocketAddress, ReadsHostAndPort) {
   }
 }
 
-TEST(SocketAddress, KnowsWhatIsOfThisMachine) {
+TEST(DatagramAddress, KnowsWhatIsOfThisMachine) {
   for (const char* const host : {"127.0.0.1", "127.9.9.9", "::1"}) {
     EXPECT_TRUE(resolve_udp({host, "9"}, AddressUse::kConnect).is_local()) << host;
   }

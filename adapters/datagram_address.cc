@@ -1,4 +1,4 @@
-#include "adapters/socket_address.h"
+#include "adapters/datagram_address.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -26,7 +26,7 @@ Address as(const sockaddr_storage& bytes) {
   return address;
 }
 
-std::string unix_text(const SocketAddress& address) {
+std::string unix_text(const DatagramAddress& address) {
   constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
   if (address.length <= kBefore) return {};
   const auto unix_address = as<sockaddr_un>(address.bytes);
@@ -37,7 +37,7 @@ std::string unix_text(const SocketAddress& address) {
 
 }  // namespace
 
-std::string SocketAddress::text() const {
+std::string DatagramAddress::text() const {
   std::array<char, INET6_ADDRSTRLEN> host{};
   if (family() == AF_INET) {
     const auto four = as<sockaddr_in>(bytes);
@@ -52,7 +52,7 @@ std::string SocketAddress::text() const {
   return unix_text(*this);
 }
 
-bool SocketAddress::is_local() const {
+bool DatagramAddress::is_local() const {
   if (family() == AF_INET) {
     return (ntohl(as<sockaddr_in>(bytes).sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
   }
@@ -83,7 +83,7 @@ std::optional<HostAndPort> parse_host_and_port(std::string_view text) {
   return HostAndPort{host == "*" ? std::string() : std::string(host), std::string(port)};
 }
 
-SocketAddress resolve_udp(const HostAndPort& place, AddressUse use) {
+DatagramAddress resolve_udp(const HostAndPort& place, AddressUse use) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_DGRAM;
@@ -96,7 +96,7 @@ SocketAddress resolve_udp(const HostAndPort& place, AddressUse use) {
                 "look up", place.host, ::gai_strerror(failure));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
-  SocketAddress address;
+  DatagramAddress address;
   std::memcpy(&address.bytes, found->ai_addr, found->ai_addrlen);
   address.length = found->ai_addrlen;
   return address;

@@ -9,7 +9,7 @@
 
 namespace spoolmq::adapters {
 
-struct SocketAddress {
+struct DatagramAddress {
   sockaddr_storage bytes{};
   socklen_t length = 0;
 
@@ -34,6 +34,6 @@ enum class AddressUse : std::uint8_t { kListen, kConnect };
 
 // The first address that the name has. Throws Error(kUnavailable) where it cannot be found out now,
 // kConfiguration where there is none.
-SocketAddress resolve_udp(const HostAndPort& place, AddressUse use);
+DatagramAddress resolve_udp(const HostAndPort& place, AddressUse use);
 
 }  // namespace spoolmq::adapters
