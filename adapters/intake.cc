@@ -5,6 +5,19 @@
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
+namespace {
+
+// A bounded queue that blocks its senders, and a rendezvous, are waited for no longer than a turn
+// may take; then it is the caller's to come again.
+constexpr Milliseconds kLongestBlock{100};
+
+SendOptions options() {
+  SendOptions made;
+  made.timeout = kLongestBlock;
+  return made;
+}
+
+}  // namespace
 
 void Intake::add(Message message, std::uint64_t token) {
   bytes_ += message.body.size();
@@ -12,25 +25,31 @@ void Intake::add(Message message, std::uint64_t token) {
 }
 
 std::vector<Intake::Taken> Intake::flush() {
-  if (!gathered_.empty() && !send_together()) {
-    // One of them is bad, or there is room for a part only: which, is found out one by one.
-    while (!gathered_.empty()) {
-      send_one(gathered_.front());
-      bytes_ -= gathered_.front().message.body.size();
-      gathered_.erase(gathered_.begin());
-    }
+  send();
+  return take_settled();
+}
+
+std::vector<Intake::Taken> Intake::take_settled() { return std::exchange(taken_, {}); }
+
+void Intake::send() {
+  if (gathered_.empty() || send_together()) return;
+  // One of them is bad, or there is room for a part only: which, is found out one by one.
+  while (!gathered_.empty()) {
+    send_one(gathered_.front());
+    bytes_ -= gathered_.front().message.body.size();
+    gathered_.pop_front();
   }
-  return std::exchange(taken_, {});
 }
 
 bool Intake::send_together() {
-  if (gathered_.size() == 1) return false;
+  // Of a batch into a rendezvous a part may be taken and the rest withdrawn: it is sent singly.
+  if (gathered_.size() == 1 || queue_.settings().capacity == 0) return false;
   std::vector<Message> messages;
   messages.reserve(gathered_.size());
   for (const Gathered& one : gathered_) messages.push_back(one.message);
   std::vector<SendResult> results;
   try {
-    results = queue_.send_batch(std::move(messages));
+    results = queue_.send_batch(std::move(messages), options());
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kBadData || error.code() == ErrorCode::kTryAgain) return false;
     throw;
@@ -43,7 +62,7 @@ bool Intake::send_together() {
 
 void Intake::send_one(Gathered& one) {
   try {
-    note_sent(one, queue_.send_checked(one.message).id);
+    note_sent(one, queue_.send_checked(one.message, options()).id);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadData) throw;
     note_refused(one, error.why());

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -44,12 +45,15 @@ class Intake {
   // Every message that it returns as sent is durable. Counts, and tells the place's on_moved and
   // on_refused. Throws Error: see above; what was sent before it was thrown is returned next time.
   std::vector<Taken> flush();
+  // Without sending: what was found out before the last flush() threw.
+  std::vector<Taken> take_settled();
 
  private:
   struct Gathered {
     Message message;
     std::uint64_t token = 0;
   };
+  void send();
   bool send_together();
   void send_one(Gathered& one);
   void note_sent(const Gathered& one, const MessageId& id);
@@ -58,7 +62,7 @@ class Intake {
   Queue& queue_;
   const AdapterPlace& place_;
   const Limits limits_;
-  std::vector<Gathered> gathered_;
+  std::deque<Gathered> gathered_;
   std::size_t bytes_ = 0;
   std::vector<Taken> taken_;  // not returned yet
 };
