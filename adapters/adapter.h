@@ -63,6 +63,8 @@ class Adapter {
     std::int64_t next_boot_ms = 0;
     bool idle = false;  // nothing was there to do: a command that was to make one pass is done
     bool over = false;  // of a place with `once`: all that was to be done is done
+    // On its way, neither working nor refused: an outage that there was goes on.
+    bool undecided = false;
   };
   // A bounded piece of work, at most some tenths of a second but for a single large body.
   virtual Turn turn() = 0;

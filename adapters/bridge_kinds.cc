@@ -6,6 +6,8 @@
 #include "adapters/fifo_settings.h"
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
+#include "adapters/socket_in_settings.h"
+#include "adapters/socket_out_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -29,6 +31,12 @@ std::span<const BridgeKind> bridge_kinds() {
       {"datagram-out", "messages of Q go as datagrams to a Unix socket or by UDP",
        "spoolmq datagram-out readings --udp 127.0.0.1:9000 --answers", datagram_out_keys,
        plan_datagram_out},
+      {"socket-in", "listens at a Unix or TCP socket; what comes is sent to Q",
+       "spoolmq socket-in orders --unix /tmp/orders.sock --answers", socket_in_keys,
+       plan_socket_in},
+      {"socket-out", "connects to a Unix or TCP socket and hands the messages of Q on",
+       "spoolmq socket-out orders --tcp 127.0.0.1:9000 --answers", socket_out_keys,
+       plan_socket_out},
   };
   return kinds;
 }

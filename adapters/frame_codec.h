@@ -49,6 +49,8 @@ class FrameReader {
 
   // A frame has begun that is not whole yet.
   [[nodiscard]] bool is_inside() const { return skipping_ || begin_ < buffer_.size(); }
+  // Of what was fed and not taken.
+  [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - begin_; }
   [[nodiscard]] const std::string& why() const { return why_; }
 
  private:
@@ -61,7 +63,7 @@ class FrameReader {
   [[nodiscard]] std::string_view rest() const { return std::string_view(buffer_).substr(begin_); }
   [[nodiscard]] std::string too_long() const;
 
-  const FrameRules rules_;
+  FrameRules rules_;
   std::string buffer_;
   std::size_t begin_ = 0;     // what is before it was taken
   std::size_t searched_ = 0;  // no end byte between begin_ and here

@@ -17,8 +17,8 @@ Adapter::Turn PolledAdapter::turn() {
   rung_ = false;
   while (true) {
     const Step step = this->step();
-    if (step.over) return {0, true, true};
-    if (rung_ || clock_.boot_ms() >= until_boot_ms) return {};
+    if (step.over) return {0, true, true, step.undecided};
+    if (rung_ || clock_.boot_ms() >= until_boot_ms) return {0, false, false, step.undecided};
     wait(std::min(step.next_boot_ms, until_boot_ms));
   }
 }

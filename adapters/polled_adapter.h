@@ -24,6 +24,7 @@ class PolledAdapter : public Adapter {
   struct Step {
     std::int64_t next_boot_ms = INT64_MAX;  // to be called again by then; 0: at once, there is more
     bool over = false;                      // Turn::over
+    bool undecided = false;                 // Turn::undecided
   };
   // Does what can be done now, a bounded piece of it. Throws Error as a turn does.
   virtual Step step() = 0;

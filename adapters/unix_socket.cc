@@ -16,8 +16,12 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr int kBacklog = 64;
-constexpr timeval kPatience{10, 0};
+constexpr int kBacklog = 1024;  // who connects there waits without us; so do 1,000 at a time
+constexpr gid_t kSameGroup = static_cast<gid_t>(-1);
+
+timeval as_timeval(std::chrono::milliseconds duration) {
+  return {duration.count() / 1000, duration.count() % 1000 * 1000};
+}
 
 // The directory is held open, so that the name is looked up in it whatever its own path's length.
 class Place {
@@ -73,12 +77,14 @@ void remove_left_over(const std::string& path, const Place& place) {
   if (error_number != ECONNREFUSED && error_number != ENOENT) {
     throw Error(ErrorCode::kUnavailable, "listen", path, "another process listens there");
   }
-  ::unlinkat(place.directory(), place.name(), 0);
+  if (::unlinkat(place.directory(), place.name(), 0) != 0 && errno != ENOENT) {
+    throw Error::from_errno(errno, "remove what a dead process left", path);
+  }
 }
 
 }  // namespace
 
-int listen_at(const std::string& path, std::uint32_t mode) {
+int listen_at(const std::string& path, std::uint32_t mode, std::optional<gid_t> group) {
   const Place place(path);
   if (place.error() != 0) throw Error::from_errno(place.error(), "listen", path);
   remove_left_over(path, place);
@@ -86,6 +92,8 @@ int listen_at(const std::string& path, std::uint32_t mode) {
   // bind(2) gives the name the socket's own mode less the umask: nobody ever finds it wider open.
   ::fchmod(socket.number(), mode);
   if (::bind(socket.number(), place.address(), sizeof(sockaddr_un)) != 0 ||
+      ::fchownat(place.directory(), place.name(), static_cast<uid_t>(-1),
+                 group.value_or(kSameGroup), AT_SYMLINK_NOFOLLOW) != 0 ||
       ::fchmodat(place.directory(), place.name(), mode, 0) != 0 ||
       ::listen(socket.number(), kBacklog) != 0) {
     throw Error::from_errno(errno, "listen", path);
@@ -93,13 +101,14 @@ int listen_at(const std::string& path, std::uint32_t mode) {
   return socket.release();
 }
 
-std::optional<int> connect_to(const std::string& path) {
+std::optional<int> connect_to(const std::string& path, std::chrono::milliseconds patience) {
   const Place place(path);
   if (place.error() == ENOENT) return std::nullopt;
   if (place.error() != 0) throw Error::from_errno(place.error(), "connect", path);
   Descriptor socket(new_socket(0));
   // For as long connect(2) waits for its turn where many others want to be answered.
-  ::setsockopt(socket.number(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  const timeval limit = as_timeval(patience);
+  ::setsockopt(socket.number(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   const int error_number = try_connect(socket.number(), place);
   if (error_number == ECONNREFUSED || error_number == ENOENT) return std::nullopt;
   if (error_number == EAGAIN) {

@@ -3,19 +3,25 @@
 // longer path is reached through /proc/self/fd and its directory. Both return a non-blocking
 // descriptor that the caller closes. Throw Error.
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 namespace spoolmq::adapters {
 
-// Makes the socket with exactly these permission bits. One that a dead process left is replaced;
-// Error(kUnavailable) where somebody answers there, Error(kCannotCreate) where something else has
-// the name.
-int listen_at(const std::string& path, std::uint32_t mode);
+// Makes the socket with exactly these permission bits, of that group or ours; nobody can connect
+// before it has both. One that a dead process left is replaced; Error(kUnavailable) where somebody
+// answers there, Error(kCannotCreate) where something else has the name.
+int listen_at(const std::string& path, std::uint32_t mode, std::optional<gid_t> group = {});
 
-// nullopt: nobody listens there. Waits for its turn, at most 10 s. Error(kPermission) where we may
-// not know.
-std::optional<int> connect_to(const std::string& path);
+inline constexpr std::chrono::milliseconds kConnectPatience{10'000};
+
+// nullopt: nobody listens there. Waits for its turn where many others do, at most so long; then
+// Error(kUnavailable). Error(kPermission) where we may not know.
+std::optional<int> connect_to(const std::string& path,
+                              std::chrono::milliseconds patience = kConnectPatience);
 
 }  // namespace spoolmq::adapters

@@ -166,6 +166,7 @@ void AdapterRunner::drop(std::unique_lock<std::mutex>& lock) {
 void AdapterRunner::succeeded(const adapters::Adapter::Turn& turn) {
   const std::lock_guard lock(mutex_);
   due_boot_ms_ = turn.next_boot_ms;
+  if (turn.undecided) return;
   backoff_ms_ = 0;
   if (std::exchange(outage_, false)) {
     log::info("adapter works again", {{"adapter", config_->name}});

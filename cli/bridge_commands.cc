@@ -7,9 +7,11 @@
 #include <memory>
 #include <vector>
 
+#include "adapters/activation.h"
 #include "adapters/bridge_kinds.h"
 #include "cli/adapter_options.h"
 #include "cli/command.h"
+#include "cli/descriptor_limit.h"
 #include "cli/follow.h"
 #include "cli/json_output.h"
 #include "cli/output.h"
@@ -51,9 +53,11 @@ std::shared_ptr<const BridgePlan> read_plan(const BridgeKind& kind, const Argume
 }
 
 int run_bridge(Context& context, const Arguments& arguments) {
+  adapters::adopt_activation_sockets();
   const BridgeKind& kind = kind_of(arguments);
   const std::shared_ptr<const BridgePlan> bridge = read_plan(kind, arguments);
   const std::string& queue = bridge->queue;
+  raise_descriptor_limit();
   const StopSignals signals;
   static_cast<void>(context.queue(queue));  // a mistyped name is not waited for
   const SystemClock clock;

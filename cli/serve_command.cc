@@ -1,12 +1,13 @@
 #include "cli/serve_command.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <utility>
 
+#include "adapters/activation.h"
 #include "cli/command.h"
+#include "cli/descriptor_limit.h"
 #include "cli/json_output.h"
 #include "cli/output.h"
 #include "cli/service.h"
@@ -17,14 +18,6 @@ namespace spoolmq::cli {
 namespace {
 
 constexpr std::string_view kOperation = "read the configuration";
-
-// A queue that is open takes several descriptors, and the soft limit is made for select(2).
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 std::string root_path_of(const Context& context) {
   return context.root_path.empty() ? Root::default_path() : context.root_path;
@@ -57,6 +50,7 @@ void print_adapters(const Context& context, const ServiceConfig& config) {
 }
 
 int run_serve(Context& context, const Arguments& arguments) {
+  adapters::adopt_activation_sockets();
   ConfigFile file = config_file(context, arguments);
   ConfigResult read = read_config_file(file);
   if (!read.problems.empty()) {

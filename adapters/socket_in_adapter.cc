@@ -1,0 +1,315 @@
+#include "adapters/socket_in_adapter.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/answer_line.h"
+#include "adapters/connecting.h"
+#include "core/log.h"
+#include "spoolmq/error.h"
+
+namespace spoolmq::adapters {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 << 10;
+constexpr int kAcceptsPerStep = 64;
+constexpr std::uint64_t kFirstConnection = 1 << 10;  // tokens below: listening sockets
+constexpr std::int64_t kAcceptPauseMs = 1000;
+constexpr std::int64_t kLookMs = 1000;
+constexpr std::int64_t kRetryMs = 100;
+constexpr std::int64_t kStuckMs = 5000;
+constexpr std::int64_t kSilenceMs = 60'000;     // of a TCP peer that vanished
+constexpr std::int64_t kTellRefusalsMs = 1000;  // of peers that may not connect
+constexpr Intake::Limits kLimits{1024, 8 << 20};
+constexpr rlim_t kReservedDescriptors = 256;
+
+// The queue, and other adapters, need descriptors too.
+std::size_t affordable_connections(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlim_t reserved = std::min(limit.rlim_cur / 2, kReservedDescriptors);
+  return std::min<std::size_t>(wanted, limit.rlim_cur - reserved);
+}
+
+}  // namespace
+
+SocketInAdapter::SocketInAdapter(const std::string& queue, SocketInSettings settings,
+                                 AdapterPlace place)
+    : PolledAdapter(*place.clock),
+      settings_(std::move(settings)),
+      place_(std::move(place)),
+      queue_(place_.root->open_queue(queue, {.name = place_.name})),
+      intake_(queue_, place_, kLimits),
+      most_connections_(affordable_connections(settings_.most_connections)),
+      next_token_(kFirstConnection),
+      buffer_(kReadBytes, '\0') {
+  if (settings_.has_tls) tls_ = TlsContext::server(settings_.tls);
+  open();
+}
+
+SocketInAdapter::~SocketInAdapter() {
+  try {
+    now_ms_ = clock().boot_ms();
+    for (auto& [token, connection] : connections_) {
+      // Only what was read already; the peers of others were told nothing.
+      if (!intake_.is_full() && connection.has_frames()) connection.advance(taking(token));
+    }
+    flush();
+    for (auto& [token, connection] : connections_) connection.write_answers(now_ms_);
+  } catch (const std::exception& error) {
+    log::warn("could not send what had come", {{"adapter", place_.name}, {"why", error.what()}});
+  }
+}
+
+void SocketInAdapter::open() {
+  listening_.reset();
+  listening_.emplace(settings_.place);
+  listening_places_.assign(listening_->sockets().size(), {});
+  for (std::size_t i = 0; i < listening_places_.size(); ++i) listening_places_[i].token = i;
+  if (!settings_.allowed.is_anybody() && !listening_->are_local()) {
+    throw Error(ErrorCode::kConfiguration, "listen", settings_.place.text(),
+                "allow-users and allow-groups are for Unix sockets");
+  }
+  look_ms_ = clock().boot_ms() + kLookMs;
+}
+
+PolledAdapter::Step SocketInAdapter::step() {
+  now_ms_ = clock().boot_ms();
+  look_at_path();
+  collect_ready();
+  serve_ready();
+  flush();
+  settle_served();
+  expire_due();
+  const bool more = !ready_.empty() && !is_stuck();
+  const bool over = place_.once && served_any_ && connections_.empty() && intake_.is_empty();
+  return {more ? 0 : next_due(), over};
+}
+
+void SocketInAdapter::gather(std::vector<pollfd>& waited) {
+  if (!is_stuck()) waited.push_back({poll_set_.descriptor(), POLLIN, 0});
+}
+
+// Who removed our path meant a new one to be made, or did not mean it.
+void SocketInAdapter::look_at_path() {
+  if (now_ms_ < look_ms_) return;
+  look_ms_ = now_ms_ + kLookMs;
+  if (!listening_->is_lost()) return;
+  log::warn("the socket's path was removed, it is made anew",
+            {{"adapter", place_.name}, {"path", settings_.place.text()}});
+  open();
+}
+
+// ---- Who comes
+
+void SocketInAdapter::collect_ready() {
+  const bool may_accept = now_ms_ >= accept_after_ms_ && connections_.size() < most_connections_;
+  if (!may_accept && now_ms_ >= accept_after_ms_ && !std::exchange(has_place_told_, true)) {
+    log::warn("no more connections are accepted until one ends",
+              {{"adapter", place_.name}, {"connections", most_connections_}});
+  }
+  if (may_accept) has_place_told_ = false;
+  for (std::size_t i = 0; i < listening_places_.size(); ++i) {
+    poll_set_.change(listening_->sockets()[i].number(), listening_places_[i],
+                     may_accept ? EPOLLIN : 0U);
+  }
+  for (const epoll_event& event : poll_set_.ready()) {
+    const Token token = event.data.u64;
+    if (token < kFirstConnection) {
+      accept_from(token);
+    } else if (const auto found = connections_.find(token); found != connections_.end()) {
+      note_ready(token, found->second);
+    }
+  }
+}
+
+void SocketInAdapter::note_ready(Token token, InConnection& connection) {
+  if (!std::exchange(connection.is_ready, true)) ready_.push_back(token);
+}
+
+void SocketInAdapter::accept_from(std::size_t listening) {
+  for (int i = 0; i < kAcceptsPerStep; ++i) {
+    if (now_ms_ < accept_after_ms_ || connections_.size() >= most_connections_) return;
+    try {
+      std::optional<Descriptor> accepted = listening_->accept(listening);
+      if (!accepted) return;
+      welcome(std::move(*accepted));
+      accept_told_ = false;
+    } catch (const Error& error) {
+      suspend_accepting(error.what());
+    }
+  }
+}
+
+// Out of descriptors or memory: those who wait would wake us again and again.
+void SocketInAdapter::suspend_accepting(const std::string& why) {
+  accept_after_ms_ = now_ms_ + kAcceptPauseMs;
+  if (std::exchange(accept_told_, true)) return;
+  log::warn("connections wait to be accepted", {{"adapter", place_.name}, {"why", why}});
+}
+
+void SocketInAdapter::welcome(Descriptor socket) {
+  std::optional<Peer> peer;
+  try {
+    peer = peer_of(socket.number());
+  } catch (const Error&) {
+    return;  // it has gone before we could ask who it was
+  }
+  if (!settings_.allowed.has(*peer)) {
+    tell_refused(peer->name, "may not connect (" + peer->address + ")");
+    return;
+  }
+  set_tcp_limits(socket.number(), kSilenceMs, Unread::kWaits);
+  std::unique_ptr<Stream> stream =
+      tls_ ? tls_->accept(std::move(socket)) : plain_stream(std::move(socket));
+  const Token token = next_token_++;
+  InConnection& made =
+      connections_.try_emplace(token, std::move(stream), std::move(*peer), settings_, now_ms_)
+          .first->second;
+  made.place.token = token;
+  served_any_ = true;
+  note_ready(token, made);
+}
+
+// At most one a second: whoever may not connect could fill the log.
+void SocketInAdapter::tell_refused(const std::string& subject, const std::string& why) {
+  if (place_.counters != nullptr) place_.counters->refused.fetch_add(1, std::memory_order_relaxed);
+  if (now_ms_ < refusals_told_ms_) return;
+  refusals_told_ms_ = now_ms_ + kTellRefusalsMs;
+  if (place_.on_refused) place_.on_refused(subject, why);
+}
+
+// ---- What they bring
+
+InConnection::Taking SocketInAdapter::taking(Token token) {
+  const InConnection& connection = connections_.at(token);
+  return {.has_room = [this] { return !intake_.is_full() && !is_stuck(); },
+          .put = [this, token](Message message) { intake_.add(std::move(message), token); },
+          .refused =
+              [this, &connection](const std::string& why) {
+                tell_refused(
+                    connection.peer().is_local ? connection.peer().name : connection.peer().address,
+                    why);
+              },
+          .buffer = buffer_,
+          .now_boot_ms = now_ms_};
+}
+
+// One piece of each; those behind it wait for the next step where the intake has become full.
+void SocketInAdapter::serve_ready() {
+  served_.clear();
+  if (is_stuck()) return;
+  std::vector<Token> later;
+  for (const Token token : std::exchange(ready_, {})) {
+    const auto found = connections_.find(token);
+    if (found == connections_.end()) continue;
+    if (intake_.is_full()) {
+      later.push_back(token);
+      continue;
+    }
+    InConnection& connection = found->second;
+    connection.is_ready = false;
+    unfinished_bytes_ -= connection.buffered_bytes();
+    connection.advance(taking(token));
+    unfinished_bytes_ += connection.buffered_bytes();
+    if (unfinished_bytes_ > settings_.most_unfinished_bytes) limit_memory(connection, token);
+    served_.push_back(token);
+  }
+  ready_.insert(ready_.end(), later.begin(), later.end());
+}
+
+// Whoever brings more is sent away: were it kept waiting, nobody's message might ever become whole.
+void SocketInAdapter::limit_memory(InConnection& connection, Token token) {
+  unfinished_bytes_ -= connection.buffered_bytes();
+  connection.refuse_for_memory(taking(token));
+  unfinished_bytes_ += connection.buffered_bytes();
+}
+
+// ---- What becomes of it
+
+void SocketInAdapter::flush() {
+  if (is_stuck() && now_ms_ < retry_ms_) return;
+  try {
+    if (!intake_.is_empty()) deliver(intake_.flush());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kTryAgain) throw;
+    deliver(intake_.take_settled());
+    now_ms_ = clock().boot_ms();
+    if (!is_stuck()) stuck_since_boot_ms_ = now_ms_;
+    retry_ms_ = now_ms_ + kRetryMs;
+    if (now_ms_ - stuck_since_boot_ms_ < kStuckMs) return;
+    settle_served();
+    throw;
+  }
+  if (is_stuck()) end_stuck();
+}
+
+void SocketInAdapter::deliver(const std::vector<Intake::Taken>& taken) {
+  for (const Intake::Taken& one : taken) {
+    const auto found = connections_.find(one.token);
+    if (found == connections_.end()) continue;
+    found->second.answer(one.is_sent ? answer_line(Verdict::kAck, one.id.text())
+                                     : answer_line(Verdict::kReject, one.why));
+    served_.push_back(one.token);
+  }
+}
+
+// Nobody was read meanwhile: that they were silent is not their doing.
+void SocketInAdapter::end_stuck() {
+  stuck_since_boot_ms_ = 0;
+  for (auto& [token, connection] : connections_) connection.restart_times(now_ms_);
+}
+
+void SocketInAdapter::settle_served() {
+  std::ranges::sort(served_);
+  const auto rest = std::ranges::unique(served_);
+  served_.erase(rest.begin(), rest.end());
+  for (const Token token : served_) {
+    const auto found = connections_.find(token);
+    if (found == connections_.end()) continue;
+    found->second.write_answers(now_ms_);
+    settle(token, found->second);
+  }
+  served_.clear();
+}
+
+void SocketInAdapter::settle(Token token, InConnection& connection) {
+  if (connection.is_over()) {
+    unfinished_bytes_ -= connection.buffered_bytes();
+    connections_.erase(token);
+    return;
+  }
+  deadline_ms_ = std::min(deadline_ms_, connection.deadline_boot_ms());
+  poll_set_.change(connection.stream().descriptor(), connection.place, connection.events());
+  if (connection.has_more()) note_ready(token, connection);
+}
+
+// Deadlines that moved away are found out when the earliest has come.
+void SocketInAdapter::expire_due() {
+  if (is_stuck() || now_ms_ < deadline_ms_) return;
+  deadline_ms_ = INT64_MAX;
+  std::vector<Token> due;
+  for (const auto& [token, connection] : connections_) {
+    if (connection.deadline_boot_ms() <= now_ms_) {
+      due.push_back(token);
+    } else {
+      deadline_ms_ = std::min(deadline_ms_, connection.deadline_boot_ms());
+    }
+  }
+  for (const Token token : due) {
+    InConnection& connection = connections_.at(token);
+    connection.expire(taking(token));
+    settle(token, connection);
+  }
+}
+
+std::int64_t SocketInAdapter::next_due() const {
+  std::int64_t next_ms = std::min(look_ms_, deadline_ms_);
+  if (now_ms_ < accept_after_ms_) next_ms = std::min(next_ms, accept_after_ms_);
+  if (is_stuck()) next_ms = retry_ms_;
+  return next_ms;
+}
+
+}  // namespace spoolmq::adapters
