@@ -4,9 +4,9 @@
 //
 //   intake.add(message, token) …; for (const Taken& one : intake.flush()) answer(one.token, one);
 //
-// After a refusal that may pass (kTryAgain: full, locked, paused, no room) nothing of what was
-// gathered is lost: it stays, flush() throws, and the next flush() tries it again. Whoever gathers
-// stops reading while is_full().
+// After a refusal that may pass (kTryAgain: full, locked, paused, no room; kOsResource) nothing of
+// what was gathered is lost: it stays, flush() throws, and the next flush() tries it again. Whoever
+// gathers stops reading while is_full().
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "adapters/socket_in_adapter.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ constexpr std::int64_t kSilenceMs = 60'000;     // of a TCP peer that vanished
 constexpr std::int64_t kTellRefusalsMs = 1000;  // of peers that may not connect
 constexpr Intake::Limits kLimits{1024, 8 << 20};
 constexpr rlim_t kReservedDescriptors = 256;
+constexpr rlim_t kSpareDescriptors = 16;
 
 // The queue, and other adapters, need descriptors too.
 std::size_t affordable_connections(std::size_t wanted) {
@@ -31,6 +33,20 @@ std::size_t affordable_connections(std::size_t wanted) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
   const rlim_t reserved = std::min(limit.rlim_cur / 2, kReservedDescriptors);
   return std::min<std::size_t>(wanted, limit.rlim_cur - reserved);
+}
+
+// Descriptors are given out from the lowest free one: a high one means that few are left, of which
+// the queue may need some for what the connections bring.
+bool are_descriptors_scarce(int any) {
+  const Descriptor next(::fcntl(any, F_DUPFD_CLOEXEC, 0));
+  rlimit limit{};
+  if (!next.is_open() || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  return static_cast<rlim_t>(next.number()) + kSpareDescriptors >= limit.rlim_cur;
+}
+
+// Nothing was accepted, and the same may be tried again.
+bool may_be_repeated(ErrorCode code) {
+  return code == ErrorCode::kTryAgain || code == ErrorCode::kOsResource;
 }
 
 }  // namespace
@@ -132,6 +148,10 @@ void SocketInAdapter::note_ready(Token token, InConnection& connection) {
 void SocketInAdapter::accept_from(std::size_t listening) {
   for (int i = 0; i < kAcceptsPerStep; ++i) {
     if (now_ms_ < accept_after_ms_ || connections_.size() >= most_connections_) return;
+    if (are_descriptors_scarce(poll_set_.descriptor())) {
+      suspend_accepting("hardly any descriptor is left");
+      return;
+    }
     try {
       std::optional<Descriptor> accepted = listening_->accept(listening);
       if (!accepted) return;
@@ -234,14 +254,14 @@ void SocketInAdapter::flush() {
   try {
     if (!intake_.is_empty()) deliver(intake_.flush());
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kTryAgain) throw;
+    if (!may_be_repeated(error.code())) throw;
     deliver(intake_.take_settled());
     now_ms_ = clock().boot_ms();
     if (!is_stuck()) stuck_since_boot_ms_ = now_ms_;
     retry_ms_ = now_ms_ + kRetryMs;
     if (now_ms_ - stuck_since_boot_ms_ < kStuckMs) return;
     settle_served();
-    throw;
+    throw Error(ErrorCode::kTryAgain, error.operation(), error.subject(), error.why());
   }
   if (is_stuck()) end_stuck();
 }
