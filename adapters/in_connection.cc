@@ -54,6 +54,7 @@ void InConnection::advance(const Taking& taking) {
   may_read_ = true;
   if (state_ == State::kHandshake) shake_hands(taking);
   if (state_ != State::kOver && has_frames_) take_frames(taking);
+  if (state_ == State::kLingering && may_read_) discard(taking);
   if (reads()) read(taking);
   write_answers(taking.now_boot_ms);
 }
@@ -72,12 +73,12 @@ void InConnection::shake_hands(const Taking& taking) {
       break;
     default:
       taking.refused("TLS: " + stream_->why());
-      state_ = State::kOver;
+      stream_->shut();  // behind TLS's own word of what is wrong
+      linger(taking.now_boot_ms);
   }
 }
 
 bool InConnection::reads() const {
-  if (state_ == State::kLingering) return may_read_;
   return state_ == State::kOpen && may_read_ && !has_frames_ && unwritten() < kMostUnreadAnswers &&
          waiting_.size() < kMostFramesAhead;
 }
@@ -93,20 +94,11 @@ void InConnection::read(const Taking& taking) {
       return;
     case Moved::kEnd:
       may_read_ = false;
-      if (state_ == State::kLingering) {
-        state_ = State::kOver;
-      } else {
-        end(taking);
-      }
+      end(taking);
       return;
     case Moved::kFailed:
       drop(taking);
       return;
-  }
-  if (state_ == State::kLingering) {
-    discarded_ += got.bytes;
-    if (discarded_ > kMostDiscarded) state_ = State::kOver;
-    return;
   }
   since_boot_ms_ = taking.now_boot_ms;
   reader_.feed(std::string_view(taking.buffer.data(), got.bytes));
@@ -180,7 +172,7 @@ void InConnection::break_off(const Taking& taking, const std::string& answer,
 
 // Nothing goes either way any more. Frames that came whole are good all the same.
 void InConnection::drop(const Taking& taking) {
-  if (reader_.is_inside() && state_ != State::kLingering) {
+  if (reader_.is_inside()) {
     taking.refused("the connection broke inside a message: " + stream_->why());
   }
   state_ = State::kOver;
@@ -223,10 +215,23 @@ void InConnection::finish(std::int64_t now_boot_ms) {
       state_ = State::kOver;
       return;
     default:
-      state_ = lingers_ ? State::kLingering : State::kOver;
-      since_boot_ms_ = now_boot_ms;
-      may_read_ = true;
+      state_ = State::kOver;
+      if (lingers_) linger(now_boot_ms);
   }
+}
+
+void InConnection::linger(std::int64_t now_boot_ms) {
+  state_ = State::kLingering;
+  since_boot_ms_ = now_boot_ms;
+  may_read_ = true;
+}
+
+void InConnection::discard(const Taking& taking) {
+  const Transfer got = stream_->discard_some(taking.buffer);
+  discarded_ += got.bytes;
+  const bool is_over = got.moved == Moved::kEnd || got.moved == Moved::kFailed;
+  if (is_over || discarded_ > kMostDiscarded) state_ = State::kOver;
+  may_read_ = got.moved == Moved::kDone && !got.is_all;
 }
 
 void InConnection::refuse_for_memory(const Taking& taking) {
@@ -284,7 +289,8 @@ void InConnection::expire(const Taking& taking) {
 std::uint32_t InConnection::events() const {
   unsigned events = 0;
   const bool writes = unwritten() > 0 || (state_ == State::kAnswering && waiting_.empty());
-  if (state_ == State::kHandshake || state_ == State::kLingering ||
+  if (state_ == State::kLingering) return EPOLLIN;
+  if (state_ == State::kHandshake ||
       (state_ == State::kOpen && !has_frames_ && unwritten() < kMostUnreadAnswers &&
        waiting_.size() < kMostFramesAhead)) {
     events |= static_cast<unsigned>(stream_->events(Direction::kRead));

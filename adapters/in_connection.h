@@ -3,7 +3,8 @@
 // Belongs to one thread; nothing here blocks.
 //
 //   kHandshake ──▶ kOpen ──the peer ended──────▶ kAnswering ──all answers written──────▶ kOver
-//                    └───its stream is broken──▶ kAnswering ──all answers written──▶ kLingering
+//       │            └───its stream is broken──▶ kAnswering ──all answers written──▶ kLingering
+//       └──refused──▶ kLingering
 //   kLingering: our side is shut, what still comes is thrown away, for a bounded time and number of
 //   bytes, so that the peer reads the answer instead of a reset. Then kOver.
 
@@ -73,6 +74,8 @@ class InConnection {
   void break_off(const Taking& taking, const std::string& answer, const std::string& why);
   void drop(const Taking& taking);
   void finish(std::int64_t now_boot_ms);
+  void linger(std::int64_t now_boot_ms);
+  void discard(const Taking& taking);
   [[nodiscard]] bool reads() const;
   [[nodiscard]] std::size_t unwritten() const { return answers_.size() - written_; }
 

@@ -49,6 +49,11 @@ class Stream {
   // Of the certificate that the other side proved to own; empty: none was asked for.
   [[nodiscard]] virtual std::string subject() const { return {}; }
 
+  // For a stream that is given up: our side is shut as it is, and bytes that come are thrown away
+  // as they are.
+  void shut() const;
+  [[nodiscard]] Transfer discard_some(std::span<char> buffer) const;
+
   [[nodiscard]] const std::string& why() const { return why_; }
 
  protected:

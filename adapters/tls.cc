@@ -48,9 +48,6 @@ void load_own(SSL_CTX& context, const TlsFiles& files) {
   if (::SSL_CTX_use_PrivateKey_file(&context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
     refuse(files.key, tls_failure());
   }
-  if (::SSL_CTX_check_private_key(&context) != 1) {
-    refuse(files.key, "it is not the key of " + files.certificate);
-  }
 }
 
 void load_authorities(SSL_CTX& context, const std::string& file) {
