@@ -102,6 +102,34 @@ TEST_F(IntakeTest, KeepsWhatAFullQueueDoesNotTake) {
   EXPECT_EQ(world_->drain(), (std::multiset<std::string>{"c"}));
 }
 
+TEST_F(IntakeTest, IsNotHeldByAQueueThatBlocksItsSenders) {
+  Settings blocking;
+  blocking.capacity = 1;
+  blocking.overflow = Overflow::kBlock;
+  make(blocking);
+  add("a", 1);
+  add("b", 2);
+  EXPECT_THROW(intake_->flush(), Error);  // that it returns at all is the point
+  const std::vector<Intake::Taken> settled = intake_->take_settled();
+  ASSERT_EQ(settled.size(), 1);
+  EXPECT_EQ(settled[0].token, 1);
+  EXPECT_EQ(world_->drain(), (std::multiset<std::string>{"a"}));
+  EXPECT_EQ(intake_->flush().size(), 1);
+  EXPECT_EQ(world_->drain(), (std::multiset<std::string>{"b"}));
+}
+
+TEST_F(IntakeTest, LeavesNothingInARendezvousThatNobodyCameTo) {
+  Settings rendezvous;
+  rendezvous.capacity = 0;
+  make(rendezvous);
+  add("a");
+  add("b");
+  EXPECT_THROW(intake_->flush(), Error);
+  EXPECT_TRUE(intake_->take_settled().empty());
+  EXPECT_FALSE(intake_->is_empty());
+  EXPECT_TRUE(world_->drain().empty());
+}
+
 TEST_F(IntakeTest, IsFullByCountOrByBytes) {
   make();
   for (int i = 0; i < 3; ++i) add("x");
