@@ -1,13 +1,11 @@
 #include "adapters/socket_in_adapter.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "adapters/answer_line.h"
-#include "adapters/connecting.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 
@@ -15,17 +13,11 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
-constexpr int kAcceptsPerStep = 64;
-constexpr std::uint64_t kFirstConnection = 1 << 10;  // tokens below: listening sockets
-constexpr std::int64_t kAcceptPauseMs = 1000;
 constexpr std::int64_t kLookMs = 1000;
 constexpr std::int64_t kRetryMs = 100;
 constexpr std::int64_t kStuckMs = 5000;
-constexpr std::int64_t kSilenceMs = 60'000;     // of a TCP peer that vanished
-constexpr std::int64_t kTellRefusalsMs = 1000;  // of peers that may not connect
 constexpr Intake::Limits kLimits{1024, 8 << 20};
 constexpr rlim_t kReservedDescriptors = 256;
-constexpr rlim_t kSpareDescriptors = 16;
 
 // The queue, and other adapters, need descriptors too.
 std::size_t affordable_connections(std::size_t wanted) {
@@ -33,15 +25,6 @@ std::size_t affordable_connections(std::size_t wanted) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
   const rlim_t reserved = std::min(limit.rlim_cur / 2, kReservedDescriptors);
   return std::min<std::size_t>(wanted, limit.rlim_cur - reserved);
-}
-
-// Descriptors are given out from the lowest free one: a high one means that few are left, of which
-// the queue may need some for what the connections bring.
-bool are_descriptors_scarce(int any) {
-  const Descriptor next(::fcntl(any, F_DUPFD_CLOEXEC, 0));
-  rlimit limit{};
-  if (!next.is_open() || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
-  return static_cast<rlim_t>(next.number()) + kSpareDescriptors >= limit.rlim_cur;
 }
 
 // Nothing was accepted, and the same may be tried again.
@@ -59,7 +42,7 @@ SocketInAdapter::SocketInAdapter(const std::string& queue, SocketInSettings sett
       queue_(place_.root->open_queue(queue, {.name = place_.name})),
       intake_(queue_, place_, kLimits),
       most_connections_(affordable_connections(settings_.most_connections)),
-      next_token_(kFirstConnection),
+      next_token_(kFirstToken),
       buffer_(kReadBytes, '\0') {
   if (settings_.has_tls) tls_ = TlsContext::server(settings_.tls);
   open();
@@ -69,11 +52,14 @@ SocketInAdapter::~SocketInAdapter() {
   try {
     now_ms_ = clock().boot_ms();
     for (auto& [token, connection] : connections_) {
-      // Only what was read already; the peers of others were told nothing.
+      // Whole messages that were read already: without answers nobody else knows of them.
       if (!intake_.is_full() && connection.has_frames()) connection.advance(taking(token));
     }
     flush();
     for (auto& [token, connection] : connections_) connection.write_answers(now_ms_);
+    if (!intake_.is_empty()) {
+      log::warn("some of what had come was not sent", {{"adapter", place_.name}});
+    }
   } catch (const std::exception& error) {
     log::warn("could not send what had come", {{"adapter", place_.name}, {"why", error.what()}});
   }
@@ -116,89 +102,6 @@ void SocketInAdapter::look_at_path() {
   log::warn("the socket's path was removed, it is made anew",
             {{"adapter", place_.name}, {"path", settings_.place.text()}});
   open();
-}
-
-// ---- Who comes
-
-void SocketInAdapter::collect_ready() {
-  const bool may_accept = now_ms_ >= accept_after_ms_ && connections_.size() < most_connections_;
-  if (!may_accept && now_ms_ >= accept_after_ms_ && !std::exchange(has_place_told_, true)) {
-    log::warn("no more connections are accepted until one ends",
-              {{"adapter", place_.name}, {"connections", most_connections_}});
-  }
-  if (may_accept) has_place_told_ = false;
-  for (std::size_t i = 0; i < listening_places_.size(); ++i) {
-    poll_set_.change(listening_->sockets()[i].number(), listening_places_[i],
-                     may_accept ? EPOLLIN : 0U);
-  }
-  for (const epoll_event& event : poll_set_.ready()) {
-    const Token token = event.data.u64;
-    if (token < kFirstConnection) {
-      accept_from(token);
-    } else if (const auto found = connections_.find(token); found != connections_.end()) {
-      note_ready(token, found->second);
-    }
-  }
-}
-
-void SocketInAdapter::note_ready(Token token, InConnection& connection) {
-  if (!std::exchange(connection.is_ready, true)) ready_.push_back(token);
-}
-
-void SocketInAdapter::accept_from(std::size_t listening) {
-  for (int i = 0; i < kAcceptsPerStep; ++i) {
-    if (now_ms_ < accept_after_ms_ || connections_.size() >= most_connections_) return;
-    if (are_descriptors_scarce(poll_set_.descriptor())) {
-      suspend_accepting("hardly any descriptor is left");
-      return;
-    }
-    try {
-      std::optional<Descriptor> accepted = listening_->accept(listening);
-      if (!accepted) return;
-      welcome(std::move(*accepted));
-      accept_told_ = false;
-    } catch (const Error& error) {
-      suspend_accepting(error.what());
-    }
-  }
-}
-
-// Out of descriptors or memory: those who wait would wake us again and again.
-void SocketInAdapter::suspend_accepting(const std::string& why) {
-  accept_after_ms_ = now_ms_ + kAcceptPauseMs;
-  if (std::exchange(accept_told_, true)) return;
-  log::warn("connections wait to be accepted", {{"adapter", place_.name}, {"why", why}});
-}
-
-void SocketInAdapter::welcome(Descriptor socket) {
-  std::optional<Peer> peer;
-  try {
-    peer = peer_of(socket.number());
-  } catch (const Error&) {
-    return;  // it has gone before we could ask who it was
-  }
-  if (!settings_.allowed.has(*peer)) {
-    tell_refused(peer->name, "may not connect (" + peer->address + ")");
-    return;
-  }
-  set_tcp_limits(socket.number(), kSilenceMs, Unread::kWaits);
-  std::unique_ptr<Stream> stream =
-      tls_ ? tls_->accept(std::move(socket)) : plain_stream(std::move(socket));
-  const Token token = next_token_++;
-  InConnection& made =
-      connections_.try_emplace(token, std::move(stream), std::move(*peer), settings_, now_ms_)
-          .first->second;
-  made.place.token = token;
-  served_any_ = true;
-  note_ready(token, made);
-}
-
-// At most one a second: whoever may not connect could fill the log.
-void SocketInAdapter::tell_refused(const std::string& subject, const std::string& why) {
-  if (place_.counters != nullptr) place_.counters->refused.fetch_add(1, std::memory_order_relaxed);
-  if (now_ms_ < refusals_told_ms_) return;
-  refusals_told_ms_ = now_ms_ + kTellRefusalsMs;
-  if (place_.on_refused) place_.on_refused(subject, why);
 }
 
 // ---- What they bring

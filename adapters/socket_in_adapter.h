@@ -34,14 +34,19 @@ class SocketInAdapter final : public PolledAdapter {
   void gather(std::vector<pollfd>& waited) override;
 
  private:
-  using Token = std::uint64_t;
+  using Token = std::uint64_t;  // of a connection; those below kFirstToken: a listening socket's
+  static constexpr Token kFirstToken = 1024;
 
   void open();
   void look_at_path();
+  // Who comes (socket_in_accept.cc).
   void collect_ready();
   void accept_from(std::size_t listening);
   void suspend_accepting(const std::string& why);
   void welcome(Descriptor socket);
+  void tell_refused(const std::string& subject, const std::string& why);
+  void note_ready(Token token, InConnection& connection);
+  // What they bring, and what becomes of it.
   void serve_ready();
   InConnection::Taking taking(Token token);
   void flush();
@@ -51,8 +56,6 @@ class SocketInAdapter final : public PolledAdapter {
   void settle(Token token, InConnection& connection);
   void limit_memory(InConnection& connection, Token token);
   void expire_due();
-  void note_ready(Token token, InConnection& connection);
-  void tell_refused(const std::string& subject, const std::string& why);
   [[nodiscard]] bool is_stuck() const { return stuck_since_boot_ms_ != 0; }
   [[nodiscard]] std::int64_t next_due() const;
 
