@@ -16,8 +16,9 @@ namespace {
 constexpr int kAcceptsPerStep = 64;
 constexpr std::int64_t kAcceptPauseMs = 1000;
 constexpr rlim_t kSpareDescriptors = 16;
-constexpr std::int64_t kSilenceMs = 60'000;     // of a TCP peer that vanished
-constexpr std::int64_t kTellRefusalsMs = 1000;  // of peers that may not connect
+constexpr std::int64_t kSilenceMs = 60'000;  // of a TCP peer that vanished
+constexpr std::int64_t kTellingMs = 1000;    // within which so many are told
+constexpr int kMostTold = 20;
 
 // Descriptors are given out from the lowest free one: a high one means that few are left, of which
 // the queue may need some for what the connections bring.
@@ -103,12 +104,14 @@ void SocketInAdapter::welcome(Descriptor socket) {
   note_ready(token, made);
 }
 
-// At most one a second: whoever may not connect could fill the log.
+// All are counted; told are some, as whoever may not connect could fill the log.
 void SocketInAdapter::tell_refused(const std::string& subject, const std::string& why) {
   if (place_.counters != nullptr) place_.counters->refused.fetch_add(1, std::memory_order_relaxed);
-  if (now_ms_ < refusals_told_ms_) return;
-  refusals_told_ms_ = now_ms_ + kTellRefusalsMs;
-  if (place_.on_refused) place_.on_refused(subject, why);
+  if (now_ms_ >= telling_until_ms_) {
+    telling_until_ms_ = now_ms_ + kTellingMs;
+    told_ = 0;
+  }
+  if (++told_ <= kMostTold && place_.on_refused) place_.on_refused(subject, why);
 }
 
 }  // namespace spoolmq::adapters

@@ -80,7 +80,8 @@ class SocketInAdapter final : public PolledAdapter {
   std::int64_t deadline_ms_ = INT64_MAX;  // no connection's is earlier
   std::int64_t stuck_since_boot_ms_ = 0;  // 0: the queue takes what comes
   std::int64_t retry_ms_ = 0;             // it is asked again
-  std::int64_t refusals_told_ms_ = 0;
+  std::int64_t telling_until_ms_ = 0;
+  int told_ = 0;  // refusals, until then
   bool has_place_told_ = false;  // that there are too many connections
   bool accept_told_ = false;     // that nobody can be accepted
   bool served_any_ = false;

@@ -158,15 +158,15 @@ rss() { awk '/^VmRSS/ { print $2 }' "/proc/${running[$1]}/status"; }
 { printf '\0\0\0\1.'; } | socat -u - "UNIX:$work/l"
 until_true count_is 1 ready l
 before=$(rss length)
-start four socat -u "EXEC:printf '\\\\377\\\\377\\\\377\\\\377abc'; sleep 20",nofork "UNIX:$work/l"
+printf '\377\377\377\377abc' | socat -u - "UNIX:$work/l"  # 4 GiB less one: more than max-bytes
+until_true grep -q 'longer than 1073741824' "$work/length.log"
 start half bash -c "{ printf '\\077\\377\\377\\377abc'; exec sleep 60; } | exec socat -u - 'UNIX:$work/l'"
-connected() { [[ $(ss -xH 2>/dev/null | grep -c "$work/l ") -ge $1 || $(grep -c "$work/l\$" /proc/net/unix) -gt $1 ]]; }
-until_true connected 1
-sleep 0.2
+has_got() { [[ $(ls -l "/proc/${running[length]}/fd" | grep -c socket:) -ge 2 ]]; }  # and read, with its bytes
+until_true has_got
+sleep 0.2  # time to grow in
 (( $(rss length) - before < 1024 )) || fail "a declared length took $(($(rss length) - before)) KiB"
 kill_now half
 until_true grep -q 'inside a message' "$work/length.log"
-kill_now four
 same 1 "$(mq --json list l | wc -l)" "nothing of half a frame"
 stop length
 
@@ -292,10 +292,33 @@ if command -v systemd-socket-activate >/dev/null; then
   stop manager || fail "manager: $(words_of manager)"
   is_there "$work/activated" || fail "the path is not ours to remove"
   counted 1 ready a
-  start manager systemd-socket-activate -l 0.0.0.0:0 --fdname=orders -- \
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  start exposed systemd-socket-activate -l "0.0.0.0:$port" --fdname=orders -- \
     "$spoolmq" --root "$root" socket-in a --activation orders
-  port=$(ss -tlnpH 2>/dev/null | grep "pid=${running[manager]}," | grep -o '[0-9]*:[0-9]* *$' || true)
-  kill_now manager
+  knock() { : >"/dev/tcp/127.0.0.1/$port"; grep -q 'other machines reach it' "$work/exposed.log"; }
+  until_true knock
+  # No child of ours has it, or is told of it.
+  mkdir "$work/service" && "$spoolmq" --root "$work/service" create a || fail "create"
+  cat >"$work/service/spoolmq.toml" <<TOML
+[[adapter]]
+type = "socket-in"
+queue = "a"
+activation = "orders"
+answers = true
+[[adapter]]
+type = "tail"
+queue = "a"
+command = ["sh", "-c", "ls -l /proc/self/fd >$work/child; env >>$work/child; cat >/dev/null"]
+TOML
+  start activated systemd-socket-activate -l "$work/passed" --fdname=orders -- \
+    "$spoolmq" --root "$work/service" serve
+  until_true is_there "$work/passed"
+  same ok "$(socat -t20 - "UNIX:$work/passed" <<<activated | cut -d' ' -f1)" "activated"
+  until_true grep -q PATH= "$work/child"
+  ! grep -E 'socket:|LISTEN_' "$work/child" || fail "a child has the socket"
+  "$spoolmq" --root "$work/service" adapters restart socket-in-a >/dev/null || fail "restart"
+  same ok "$(socat -t20 - "UNIX:$work/passed" <<<again | cut -d' ' -f1)" "its own again"
+  stop activated || fail "TERM: $(words_of activated)"
 fi
 
 # ---- In the service
