@@ -8,6 +8,7 @@
 #include "adapters/relay_settings.h"
 #include "adapters/socket_in_settings.h"
 #include "adapters/socket_out_settings.h"
+#include "adapters/box_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -37,6 +38,14 @@ std::span<const BridgeKind> bridge_kinds() {
       {"socket-out", "connects to a Unix or TCP socket and hands the messages of Q on",
        "spoolmq socket-out orders --tcp 127.0.0.1:9000 --answers", socket_out_keys,
        plan_socket_out},
+      {"mq-in", "takes what comes through a POSIX message queue",
+       "spoolmq mq-in orders --object /orders --create", mq_in_keys, parse_mq_in},
+      {"mq-out", "puts messages into a POSIX message queue",
+       "spoolmq mq-out results --object /results --create", mq_out_keys, parse_mq_out},
+      {"sysv-in", "takes what comes through a System V message queue",
+       "spoolmq sysv-in orders --key 0x1a2b --create", sysv_in_keys, parse_sysv_in},
+      {"sysv-out", "puts messages into a System V message queue",
+       "spoolmq sysv-out results --key 0x1a2c --create", sysv_out_keys, parse_sysv_out},
   };
   return kinds;
 }

@@ -41,6 +41,12 @@ void Intake::send() {
   }
 }
 
+std::vector<Intake::Gathered> Intake::take_back() {
+  bytes_ = 0;
+  std::deque<Gathered> back = std::exchange(gathered_, {});
+  return {std::make_move_iterator(back.begin()), std::make_move_iterator(back.end())};
+}
+
 bool Intake::send_together() {
   // Of a batch into a rendezvous a part may be taken and the rest withdrawn: it is sent singly.
   if (gathered_.size() == 1 || queue_.settings().capacity == 0) return false;

@@ -48,11 +48,14 @@ class Intake {
   // Without sending: what was found out before the last flush() threw.
   std::vector<Taken> take_settled();
 
- private:
   struct Gathered {
     Message message;
     std::uint64_t token = 0;
   };
+  // What was not sent, for a bridge that ends and can give it back to where it came from.
+  std::vector<Gathered> take_back();
+
+ private:
   void send();
   bool send_together();
   void send_one(Gathered& one);
