@@ -4,7 +4,7 @@
 #include <climits>
 #include <utility>
 
-#include "store/futex.h"
+#include "core/futex.h"
 
 namespace spoolmq {
 namespace {

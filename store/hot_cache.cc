@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/bytes.h"
+#include "core/futex.h"
 #include "core/log.h"
-#include "store/futex.h"
 
 namespace spoolmq {
 namespace {

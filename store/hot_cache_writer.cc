@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "store/futex.h"
+#include "core/futex.h"
 #include "store/hot_cache_words.h"
 
 namespace spoolmq {

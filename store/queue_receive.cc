@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/futex.h"
 #include "core/log.h"
-#include "store/futex.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 

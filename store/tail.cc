@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/futex.h"
 #include "core/names.h"
-#include "store/futex.h"
 #include "store/tail_impl.h"
 
 namespace spoolmq {

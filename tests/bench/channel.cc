@@ -15,7 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include "store/futex.h"
+#include "core/futex.h"
 #include "tests/bench/bench_place.h"
 
 namespace spoolmq::bench {

@@ -10,9 +10,9 @@
 #include <stdexcept>
 
 #include "core/file_system.h"
+#include "core/futex.h"
 #include "core/record_codec.h"
 #include "spoolmq/tail.h"
-#include "store/futex.h"
 #include "store/hot_cache_reader.h"
 #include "tests/bench/bench_place.h"
 

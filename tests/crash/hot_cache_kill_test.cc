@@ -14,8 +14,8 @@
 #include <set>
 
 #include "core/file_system.h"
+#include "core/futex.h"
 #include "spoolmq/tail.h"
-#include "store/futex.h"
 #include "tests/crash/kill_process.h"
 #include "tests/store/hot_ring_world.h"
 
