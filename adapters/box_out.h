@@ -34,8 +34,9 @@ class BoxOut final : public PolledAdapter {
   const AdapterPlace place_;
   Queue queue_;
   std::unique_ptr<MessageBox> box_;
-  std::unique_ptr<MessageBox> answers_;         // null: not acknowledged
-  std::unordered_set<std::string> unanswered_;  // ids
+  std::unique_ptr<MessageBox> answers_;  // null: not acknowledged
+  // Ids; twice the same where a lease was lost and the message came again.
+  std::unordered_multiset<std::string> unanswered_;
   // The message that is being put; not nil: body_ and rank_ are its.
   MessageId putting_;
   std::string body_;

@@ -9,6 +9,7 @@
 #include "adapters/socket_in_settings.h"
 #include "adapters/socket_out_settings.h"
 #include "adapters/box_settings.h"
+#include "adapters/shm_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -46,6 +47,10 @@ std::span<const BridgeKind> bridge_kinds() {
        "spoolmq sysv-in orders --key 0x1a2b --create", sysv_in_keys, parse_sysv_in},
       {"sysv-out", "puts messages into a System V message queue",
        "spoolmq sysv-out results --key 0x1a2c --create", sysv_out_keys, parse_sysv_out},
+      {"shm-in", "takes what comes through a bounded buffer in shared memory",
+       "spoolmq shm-in orders --object /orders --create", shm_in_keys, parse_shm_in},
+      {"shm-out", "puts messages into a bounded buffer in shared memory",
+       "spoolmq shm-out results --object /results --create", shm_out_keys, parse_shm_out},
   };
   return kinds;
 }
