@@ -40,8 +40,9 @@ BoxOut::~BoxOut() {
 PolledAdapter::Step BoxOut::step() {
   if (answers_) read_answers();
   put_all();
+  const std::int64_t late_boot_ms = give_up_late();
   outflow_.flush();
-  const std::int64_t due_boot_ms = outflow_.extend_due();
+  const std::int64_t due_boot_ms = std::min(outflow_.extend_due(), late_boot_ms);
   if (place_.once && outflow_.unsettled() == 0 && outflow_.is_queue_empty()) return {.over = true};
   return {.next_boot_ms = std::min(due_boot_ms, clock().boot_ms() + kLookEveryMs)};
 }
@@ -52,7 +53,7 @@ void BoxOut::put_all() {
     const MessageId done = std::exchange(putting_, MessageId());
     body_.clear();
     if (answers_) {
-      unanswered_.insert(done.text());
+      unanswered_.emplace(done.text(), clock().boot_ms() + settings_.answer_within_ms);
     } else {
       outflow_.settle(done, Verdict::kAck);
     }
@@ -128,6 +129,21 @@ void BoxOut::apply(std::string_view line) {
     throw Error(ErrorCode::kConfiguration, "hand on", place_.name,
                 "the peer says: " + answer->text);
   }
+}
+
+std::int64_t BoxOut::give_up_late() {
+  const std::int64_t now_ms = clock().boot_ms();
+  std::int64_t next_ms = INT64_MAX;
+  for (auto one = unanswered_.begin(); one != unanswered_.end();) {
+    if (one->second > now_ms) {
+      next_ms = std::min(next_ms, one->second);
+      ++one;
+      continue;
+    }
+    outflow_.settle(MessageId::parse(one->first).value(), Verdict::kNack, "no answer in time");
+    one = unanswered_.erase(one);
+  }
+  return next_ms;
 }
 
 void BoxOut::gather(std::vector<pollfd>& waited) {

@@ -1,13 +1,14 @@
 #pragma once
 // From a queue of ours into a message queue of the kernel's. A message is acknowledged once it is
 // the kernel's; with answers, once the peer answered it: each message then begins with its id and
-// a blank, and each answer likewise. One that the kernel never takes (too long, no type) goes dead
-// and holds up no other; one that finds no room stays leased until there is some.
+// a blank, and each answer likewise; without an answer in time it failed. One that the kernel never
+// takes (too long, no type) goes dead and holds up no other; one that finds no room stays leased
+// until there is some.
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "adapters/box_settings.h"
 #include "adapters/outflow.h"
@@ -26,6 +27,8 @@ class BoxOut final : public PolledAdapter {
 
   void read_answers();
   void apply(std::string_view line);
+  // Those that waited in vain fail; when the next one will have.
+  std::int64_t give_up_late();
   void put_all();
   bool load_next();
   bool load(const Delivery& delivery, const std::string& tag);
@@ -35,8 +38,9 @@ class BoxOut final : public PolledAdapter {
   Queue queue_;
   std::unique_ptr<MessageBox> box_;
   std::unique_ptr<MessageBox> answers_;  // null: not acknowledged
-  // Ids; twice the same where a lease was lost and the message came again.
-  std::unordered_multiset<std::string> unanswered_;
+  // Ids, and until when (boot ms); twice the same where a lease was lost and the message came
+  // again.
+  std::unordered_multimap<std::string, std::int64_t> unanswered_;
   // The message that is being put; not nil: body_ and rank_ are its.
   MessageId putting_;
   std::string body_;

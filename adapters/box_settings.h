@@ -3,6 +3,7 @@
 // and sysv-out. Plain values.
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -17,6 +18,7 @@ namespace spoolmq::adapters {
 
 inline constexpr std::size_t kDefaultBoxWindow = 64;
 inline constexpr std::size_t kMostBoxWindow = 1024;
+inline constexpr std::int64_t kDefaultAnswerWithinMs = 60'000;
 
 struct BoxSettings {
   using Open = std::function<std::unique_ptr<MessageBox>(const Clock&)>;
@@ -24,6 +26,7 @@ struct BoxSettings {
   Open open_answers;    // empty: the bridge is not acknowledged
   bool tagged = false;  // each message, and its answer, begins with a word and a blank
   std::size_t window = kDefaultBoxWindow;
+  std::int64_t answer_within_ms = kDefaultAnswerWithinMs;  // out
 };
 
 std::span<const AdapterKey> mq_in_keys();

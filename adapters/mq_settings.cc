@@ -18,6 +18,7 @@ struct MqSettings {
   std::string answers;
   bool tagged = false;
   std::size_t window = kDefaultBoxWindow;
+  std::int64_t answer_within_ms = kDefaultAnswerWithinMs;
 };
 
 std::string parse_object(const KeyValue& given) {
@@ -57,6 +58,9 @@ void read_window(MqSettings& settings, const KeyValue& given) {
 void read_answers(MqSettings& settings, const KeyValue& given) {
   settings.answers = parse_object(given);
 }
+void read_answer_within(MqSettings& settings, const KeyValue& given) {
+  settings.answer_within_ms = parse_duration_ms(given);
+}
 void read_tagged(MqSettings& settings, const KeyValue& given) {
   settings.tagged = parse_flag(given);
 }
@@ -89,6 +93,8 @@ constexpr auto kOutTable = std::to_array<KeyRow<MqSettings>>({
     kObject,
     {{"answers", "/NAME", "where a line about each message comes from: acknowledged by it"},
      read_answers},
+    {{"answer-within", "D", "without an answer by then it failed, and goes again (default 60s)"},
+     read_answer_within},
     {{"window", "N", "messages that may be unanswered (default 64)"}, read_window},
     kCreate,
     kMode,
@@ -103,7 +109,10 @@ BoxSettings::Open opener(const PosixBoxSettings& box, PosixBox::Way way) {
 
 void check(const MqSettings& settings, std::span<const KeyValue> given) {
   if (settings.answers.empty()) {
-    if (settings.tagged) throw clash(*find_value(given, "tagged"), "it needs answers");
+    for (const std::string_view key : {"tagged", "answer-within"}) {
+      const KeyValue* const one = find_value(given, key);
+      if (one != nullptr && one->value != "false") throw clash(*one, "it needs answers");
+    }
     return;
   }
   if (settings.answers == settings.box.object) {
@@ -122,6 +131,7 @@ BoxSettings boxes(const MqSettings& settings, PosixBox::Way way) {
   }
   made.tagged = settings.tagged;
   made.window = settings.window;
+  made.answer_within_ms = settings.answer_within_ms;
   return made;
 }
 

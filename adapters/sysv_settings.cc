@@ -18,6 +18,7 @@ struct SysvSettings {
   std::optional<SysvKey> answers;
   bool tagged = false;
   std::size_t window = kDefaultBoxWindow;
+  std::int64_t answer_within_ms = kDefaultAnswerWithinMs;
 };
 
 void read_key(SysvSettings& settings, const KeyValue& given) {
@@ -62,6 +63,9 @@ void read_window(SysvSettings& settings, const KeyValue& given) {
 void read_answers(SysvSettings& settings, const KeyValue& given) {
   settings.answers = parse_sysv_key(given);
 }
+void read_answer_within(SysvSettings& settings, const KeyValue& given) {
+  settings.answer_within_ms = parse_duration_ms(given);
+}
 void read_tagged(SysvSettings& settings, const KeyValue& given) {
   settings.tagged = parse_flag(given);
 }
@@ -101,6 +105,8 @@ constexpr auto kOutTable = std::to_array<KeyRow<SysvSettings>>({
     {{"type", "N", "of all messages (default: their header sysv-type, or 1)"}, read_type_out},
     {{"answers", "NUMBER", "the key of the queue with a line about each: acknowledged by it"},
      read_answers},
+    {{"answer-within", "D", "without an answer by then it failed, and goes again (default 60s)"},
+     read_answer_within},
     {{"window", "N", "messages that may be unanswered (default 64)"}, read_window},
     kCreate,
     kMode,
@@ -122,7 +128,10 @@ void check(SysvSettings& settings, std::span<const KeyValue> given, std::string_
     settings.box.key.project = 1;
   }
   if (!settings.answers) {
-    if (settings.tagged) throw clash(*find_value(given, "tagged"), "it needs answers");
+    for (const std::string_view key : {"tagged", "answer-within"}) {
+      const KeyValue* const one = find_value(given, key);
+      if (one != nullptr && one->value != "false") throw clash(*one, "it needs answers");
+    }
     return;
   }
   if (settings.box.key.path.empty() && settings.answers->key == settings.box.key.key) {
@@ -141,6 +150,7 @@ BoxSettings boxes(const SysvSettings& settings) {
   }
   made.tagged = settings.tagged;
   made.window = settings.window;
+  made.answer_within_ms = settings.answer_within_ms;
   return made;
 }
 

@@ -209,9 +209,29 @@ TEST_F(MqBridge, IsAcknowledgedByAnswersOnly) {
   ASSERT_TRUE(put(answers, tags["one"] + " ok"));  // twice
   ASSERT_TRUE(
       BridgeRig::until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
-  EXPECT_EQ(world_.queue().status(MessageId::parse(tags["two"]).value())->reason, "rejected: it is bad");
+  EXPECT_EQ(world_.queue().status(MessageId::parse(tags["two"]).value())->reason,
+            "rejected: it is bad");
   rig.end();  // three was not answered
   EXPECT_EQ(world_.drain(), (std::multiset<std::string>{"three"}));
+}
+
+TEST_F(MqBridge, AFailureIsCountedWhereNoAnswerComesInTime) {
+  BridgeRig rig(
+      world_, "mq-out",
+      {{"object", name_}, {"answers", answers_}, {"answer-within", "15s"}, {"create", "true"}});
+  const Descriptor peer = open(name_);
+  send("one");
+  rig.start();
+  const auto got = get(peer);  // and dies with it
+  ASSERT_TRUE(got);
+  world_.clock().ahead_ms += 16'000;
+  ASSERT_TRUE(
+      BridgeRig::until([&] { return world_.queue().stats().of(State::kDelayed).messages == 1; }));
+  const MessageId id = MessageId::parse(got->first.substr(0, 36)).value();
+  EXPECT_EQ(world_.queue().status(id)->reason, "no answer in time");
+  // An answer that is late answers nothing.
+  ASSERT_TRUE(put(open(answers_), id.text() + " ok"));
+  ASSERT_TRUE(get(peer)) << "it goes again";
 }
 
 TEST_F(MqBridge, ExplainsWhatRefusesAQueue) {
@@ -246,6 +266,7 @@ TEST(MqKeys, RefusesWhatMakesNoSense) {
   EXPECT_NE(refusal_of("mq-in", {{"object", "/a"}, {"answers", "/a"}}), "");
   EXPECT_NE(refusal_of("mq-in", {{"object", "/a"}, {"tagged", "true"}}), "");
   EXPECT_NE(refusal_of("mq-in", {{"object", "/a"}, {"window", "0"}}), "");
+  EXPECT_NE(refusal_of("mq-out", {{"object", "/a"}, {"answer-within", "1s"}}), "");
   EXPECT_NE(refusal_of("mq-in", {{"object", "/a"}, {"mode", "9"}}), "");
   EXPECT_NE(refusal_of("mq-in", {{"object", "/a"}, {"key", "1"}}), "");
   EXPECT_EQ(refusal_of("mq-out", {{"object", "/a"}, {"answers", "/b"}, {"window", "1024"}}), "");
