@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The other side of a POSIX message queue: mq_send(3) and mq_receive(3) by ctypes.
 
     mq_peer.py make NAME MESSAGES BYTES      mq_peer.py unlink NAME

@@ -17,7 +17,7 @@ my ($command, $key, @rest) = @ARGV;
 
 sub open_queue {
     for (1 .. 500) {    # it may be made just now
-        my $queue = msgget(oct $_[0], 0);
+        my $queue = msgget(unpack('l', pack 'L', oct $_[0]), 0);    # a key is signed
         return $queue if defined $queue;
         sleep 0.02;
     }
