@@ -43,7 +43,7 @@ BoxIn::BoxIn(const std::string& queue, const BoxSettings& settings, AdapterPlace
 
 BoxIn::~BoxIn() {
   try {
-    flush();
+    answer_all(intake_.flush());
     send_answers();
   } catch (const std::exception& error) {
     log::warn("the queue refuses what was taken already, it goes back",
@@ -73,21 +73,21 @@ void BoxIn::put_back() {
 PolledAdapter::Step BoxIn::step() {
   send_answers();
   flush();
+  if (intake_.is_refused()) return {.next_boot_ms = clock().boot_ms() + Intake::kTryAgainMs};
   if (!may_take()) return {};
   const bool more = take_some();
   flush();
   send_answers();
+  if (intake_.is_refused()) return {.next_boot_ms = clock().boot_ms() + Intake::kTryAgainMs};
   if (!more && lines_.empty() && place_.once) return {.over = true};
   return {.next_boot_ms = more ? 0 : INT64_MAX};
 }
 
-bool BoxIn::may_take() const { return lines_.size() < kMostLines; }
+bool BoxIn::may_take() const { return lines_.size() < kMostLines && !intake_.is_refused(); }
 
 // False: nothing is left there.
 bool BoxIn::take_some() {
-  // After a refusal a single one shows whether the queue takes messages again.
-  const std::size_t most = was_refused_ ? 1 : settings_.window;
-  for (std::size_t taken = 0; taken < most && !intake_.is_full(); ++taken) {
+  while (!intake_.is_full()) {
     auto item = box_->take();
     if (!item) return false;
     accept(std::move(*item));
@@ -115,10 +115,9 @@ void BoxIn::refuse(const std::string& tag, const std::string& why) {
   answer(tag, answer_line(Verdict::kReject, why));
 }
 
-void BoxIn::flush() {
-  was_refused_ = true;  // unless the next line says otherwise
-  const std::vector<Intake::Taken> taken = intake_.flush();
-  was_refused_ = false;
+void BoxIn::flush() { answer_all(intake_.try_flush()); }
+
+void BoxIn::answer_all(const std::vector<Intake::Taken>& taken) {
   for (const Intake::Taken& one : taken) {
     const auto kept = kept_.find(one.token);
     answer(kept->second.tag, one.is_sent ? answer_line(Verdict::kAck, one.id.text())

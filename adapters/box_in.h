@@ -38,6 +38,7 @@ class BoxIn final : public PolledAdapter {
   void accept(BoxItem item);
   void refuse(const std::string& tag, const std::string& why);
   void flush();
+  void answer_all(const std::vector<Intake::Taken>& taken);
   void answer(const std::string& tag, std::string line);
   void send_answers();
   void put_back();
@@ -52,7 +53,6 @@ class BoxIn final : public PolledAdapter {
   std::uint64_t last_token_ = 0;
   std::unordered_map<std::uint64_t, Kept> kept_;
   std::deque<Line> lines_;  // not in the kernel yet
-  bool was_refused_ = false;
 };
 
 }  // namespace spoolmq::adapters

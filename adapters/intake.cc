@@ -7,6 +7,8 @@
 namespace spoolmq::adapters {
 namespace {
 
+constexpr std::int64_t kPatienceMs = 3000;
+
 // A bounded queue that blocks its senders, and a rendezvous, are waited for no longer than a turn
 // may take; then it is the caller's to come again.
 constexpr Milliseconds kLongestBlock{100};
@@ -38,6 +40,20 @@ void Intake::send() {
     send_one(gathered_.front());
     bytes_ -= gathered_.front().message.body.size();
     gathered_.pop_front();
+  }
+}
+
+std::vector<Intake::Taken> Intake::try_flush() {
+  try {
+    std::vector<Taken> taken = flush();
+    refused_since_ms_.reset();
+    return taken;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kTryAgain) throw;
+    const std::int64_t now_ms = place_.clock->boot_ms();
+    if (!refused_since_ms_ || !taken_.empty()) refused_since_ms_ = now_ms;
+    if (now_ms - *refused_since_ms_ >= kPatienceMs) throw;
+    return std::exchange(taken_, {});
   }
 }
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,13 @@ class Intake {
   // Without sending: what was found out before the last flush() threw.
   std::vector<Taken> take_settled();
 
+  // The same with some patience: a refusal that may pass is thrown only once it has lasted for
+  // seconds in which nothing at all was sent. Until then is_refused(): call again in a moment, and
+  // add no more meanwhile. So a bounded queue that is drained all the time is filled all the time.
+  std::vector<Taken> try_flush();
+  [[nodiscard]] bool is_refused() const { return refused_since_ms_.has_value(); }
+  static constexpr std::int64_t kTryAgainMs = 50;
+
   struct Gathered {
     Message message;
     std::uint64_t token = 0;
@@ -67,7 +75,8 @@ class Intake {
   const Limits limits_;
   std::deque<Gathered> gathered_;
   std::size_t bytes_ = 0;
-  std::vector<Taken> taken_;  // not returned yet
+  std::vector<Taken> taken_;                      // not returned yet
+  std::optional<std::int64_t> refused_since_ms_;  // boot; or since when nothing was sent
 };
 
 }  // namespace spoolmq::adapters

@@ -29,7 +29,7 @@ ShmIn::ShmIn(const std::string& queue, const ShmSettings& settings, AdapterPlace
 
 ShmIn::~ShmIn() {
   try {
-    flush();
+    settle(intake_.flush());
   } catch (const std::exception& error) {
     // They are in the segment still.
     log::warn("left in the segment", {{"adapter", place_.name}, {"why", error.what()}});
@@ -38,6 +38,7 @@ ShmIn::~ShmIn() {
 
 PolledAdapter::Step ShmIn::step() {
   flush();
+  if (intake_.is_refused()) return {.next_boot_ms = clock().boot_ms() + Intake::kTryAgainMs};
   const bool is_empty = reader_.is_empty();  // before the next look at what it took
   while (!intake_.is_full()) {
     auto entry = reader_.next();
@@ -47,6 +48,7 @@ PolledAdapter::Step ShmIn::step() {
   const bool over = place_.once && is_empty && intake_.is_empty() && reader_.is_empty();
   const bool more = intake_.is_full();
   flush();
+  if (intake_.is_refused()) return {.next_boot_ms = clock().boot_ms() + Intake::kTryAgainMs};
   return {.next_boot_ms = more ? 0 : INT64_MAX, .over = over};
 }
 
@@ -64,14 +66,16 @@ void ShmIn::accept(ShmEntry entry) {
   intake_.add(std::move(message), entry.number);
 }
 
-void ShmIn::flush() {
-  for (const Intake::Taken& one : intake_.flush()) {
+void ShmIn::flush() { settle(intake_.try_flush()); }
+
+void ShmIn::settle(const std::vector<Intake::Taken>& taken) {
+  for (const Intake::Taken& one : taken) {
     reader_.settle(one.token, one.is_sent ? kDone : kBad);
   }
 }
 
 void ShmIn::gather(std::vector<pollfd>& waited) {
-  waited.push_back({reader_.descriptor(), POLLIN, 0});
+  if (!intake_.is_refused()) waited.push_back({reader_.descriptor(), POLLIN, 0});
 }
 
 }  // namespace spoolmq::adapters

@@ -21,6 +21,7 @@ class ShmIn final : public PolledAdapter {
 
   void accept(ShmEntry entry);
   void flush();
+  void settle(const std::vector<Intake::Taken>& taken);
 
   const AdapterPlace place_;
   Queue queue_;

@@ -141,5 +141,28 @@ TEST_F(IntakeTest, IsFullByCountOrByBytes) {
   EXPECT_TRUE(intake_->is_full());
 }
 
+TEST_F(IntakeTest, HasPatienceWithAQueueThatIsDrained) {
+  Settings bounded;
+  bounded.capacity = 1;
+  make(bounded);
+  for (const char* const body : {"a", "b", "c"}) add(body);
+  std::size_t taken = 0;
+  for (int i = 0; i < 3; ++i) {
+    world_->clock().ahead_ms += 2900;
+    taken += intake_->try_flush().size();
+    EXPECT_EQ(intake_->is_refused(), i < 2);
+    EXPECT_EQ(world_->drain().size(), 1U);
+  }
+  EXPECT_EQ(taken, 3U);
+  add("d");
+  add("e");
+  EXPECT_EQ(intake_->try_flush().size(), 1U);
+  world_->clock().ahead_ms += 2900;
+  EXPECT_TRUE(intake_->try_flush().empty());
+  world_->clock().ahead_ms += 100;
+  EXPECT_THROW(intake_->try_flush(), Error);
+  EXPECT_THROW(intake_->try_flush(), Error) << "no patience is left";
+}
+
 }  // namespace
 }  // namespace spoolmq::adapters::test

@@ -155,16 +155,16 @@ mq purge q ALL >/dev/null
 # ---- our queue full for a while: entries stay, none twice
 mq create bounded --capacity 3 || fail "create"
 bridge bounded shm-in bounded --object "$name"
-start filler bash -c "seq 8 | '$work/producer' '$name'"
+start filler bash -c "seq 40 | '$work/producer' '$name'"
 until_true count_is 3 ready bounded
 got=()
 enough() {
   local one
   one=$(mq receive bounded --ack 2>/dev/null) && got+=("$one")
-  ((${#got[@]} == 8))
+  ((${#got[@]} == 40))
 }
 until_true enough
-same "$(echo {1..8})" "${got[*]}" "each once, in order"
+same "$(echo {1..40})" "${got[*]}" "each once, in order"
 stop bounded || fail "shm-in: $(words_of bounded)"
 
 # ---- what is missing, not ours, or made for something else
