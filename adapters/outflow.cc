@@ -93,7 +93,8 @@ Delivery* Outflow::next() {
   return &handed_.back().delivery;
 }
 
-void Outflow::settle(const MessageId& id, Verdict verdict, std::string_view why) {
+// By value: the id that a caller has is most likely the one in the delivery, which ends here.
+void Outflow::settle(MessageId id, Verdict verdict, std::string_view why) {
   const auto found = std::ranges::find_if(
       handed_, [&id](const Held& one) { return one.delivery.message().id == id; });
   SPOOLMQ_CHECK(found != handed_.end());

@@ -49,7 +49,7 @@ class Outflow {
   // The message is done with. Nacks and the like are carried out at once, acknowledgements by
   // flush(). A lease that was lost meanwhile is said once and is no failure. Unknown ids: a bug.
   // kPause and kStop release that message; what else follows is the caller's.
-  void settle(const MessageId& id, Verdict verdict, std::string_view why = {});
+  void settle(MessageId id, Verdict verdict, std::string_view why = {});
   // The acknowledgements are durable on return. Throws Error; then they are tried again next time.
   void flush();
   // Leases whose half is over are extended; returns when it must be called again (boot ms).
