@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/answer_line.h"
+#include "adapters/bridge_queue.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 
@@ -13,12 +14,6 @@ namespace {
 constexpr std::size_t kMostLines = 1024;
 constexpr std::size_t kMostTagBytes = 64;
 constexpr std::size_t kMostHeldBytes = 8 << 20;
-
-Queue open_queue(const AdapterPlace& place, const std::string& name) {
-  OpenOptions options;
-  options.name = place.name;
-  return place.root->open_queue(name, options);
-}
 
 // The word before the first blank; empty: it has none that can be repeated.
 std::string take_tag(std::string& body) {
@@ -36,7 +31,7 @@ BoxIn::BoxIn(const std::string& queue, const BoxSettings& settings, AdapterPlace
     : PolledAdapter(*place.clock),
       settings_(settings),
       place_(std::move(place)),
-      queue_(open_queue(place_, queue)),
+      queue_(open_bridge_queue(place_, queue)),
       box_(settings_.open(clock())),
       answers_(settings_.open_answers ? settings_.open_answers(clock()) : nullptr),
       intake_(queue_, place_, {settings_.window, kMostHeldBytes}) {}

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/answer_line.h"
+#include "adapters/bridge_queue.h"
 #include "adapters/whole_body.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -15,19 +16,13 @@ namespace {
 constexpr std::int64_t kLookEveryMs = 500;  // whether the kernel's queue is still there
 constexpr std::size_t kMostAnswersAtOnce = 256;
 
-Queue open_queue(const AdapterPlace& place, const std::string& name) {
-  OpenOptions options;
-  options.name = place.name;
-  return place.root->open_queue(name, options);
-}
-
 }  // namespace
 
 BoxOut::BoxOut(const std::string& queue, const BoxSettings& settings, AdapterPlace place)
     : PolledAdapter(*place.clock),
       settings_(settings),
       place_(std::move(place)),
-      queue_(open_queue(place_, queue)),
+      queue_(open_bridge_queue(place_, queue)),
       box_(settings_.open(clock())),
       answers_(settings_.open_answers ? settings_.open_answers(clock()) : nullptr),
       outflow_(queue_, place_, settings_.window) {}
@@ -122,13 +117,7 @@ void BoxOut::apply(std::string_view line) {
   unanswered_.erase(found);
   const MessageId id = MessageId::parse(tag).value();
   outflow_.settle(id, answer->verdict, answer->text);
-  if (answer->verdict == Verdict::kPause) {
-    throw Error(ErrorCode::kUnavailable, "hand on", place_.name, "the peer says: " + answer->text);
-  }
-  if (answer->verdict == Verdict::kStop) {
-    throw Error(ErrorCode::kConfiguration, "hand on", place_.name,
-                "the peer says: " + answer->text);
-  }
+  heed(answer->verdict, place_, "the peer says: " + answer->text);
 }
 
 std::int64_t BoxOut::give_up_late() {

@@ -17,6 +17,12 @@ bool is_drained(Queue& queue) {
          0;
 }
 
+void heed(Verdict verdict, const AdapterPlace& place, std::string_view why) {
+  if (verdict != Verdict::kPause && verdict != Verdict::kStop) return;
+  throw Error(verdict == Verdict::kPause ? ErrorCode::kUnavailable : ErrorCode::kConfiguration,
+              "hand on", place.name, why);
+}
+
 Outflow::Outflow(Queue& queue, const AdapterPlace& place, std::size_t window)
     : queue_(queue),
       place_(place),

@@ -33,6 +33,10 @@ namespace spoolmq::adapters {
 // Nothing is ready, delayed or leased, here or elsewhere. Costs a look into the index.
 bool is_drained(Queue& queue);
 
+// What a verdict means for the bridge itself: kPause throws Error(kUnavailable), to be tried again;
+// kStop Error(kConfiguration). Others nothing.
+void heed(Verdict verdict, const AdapterPlace& place, std::string_view why);
+
 class Outflow {
  public:
   // `window` > 1: more than one may be on its way at a time.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "adapters/bridge_queue.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 
@@ -12,18 +13,12 @@ constexpr std::uint32_t kDone = 0;
 constexpr std::uint32_t kBad = 65;
 constexpr std::size_t kMostHeldBytes = 8 << 20;
 
-Queue open_queue(const AdapterPlace& place, const std::string& name) {
-  OpenOptions options;
-  options.name = place.name;
-  return place.root->open_queue(name, options);
-}
-
 }  // namespace
 
 ShmIn::ShmIn(const std::string& queue, const ShmSettings& settings, AdapterPlace place)
     : PolledAdapter(*place.clock),
       place_(std::move(place)),
-      queue_(open_queue(place_, queue)),
+      queue_(open_bridge_queue(place_, queue)),
       reader_(settings, clock()),
       intake_(queue_, place_, {settings.window, kMostHeldBytes}) {}
 

@@ -2,24 +2,15 @@
 
 #include <utility>
 
+#include "adapters/bridge_queue.h"
 #include "adapters/whole_body.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
-namespace {
-
-Queue open_queue(const AdapterPlace& place, const std::string& name) {
-  OpenOptions options;
-  options.name = place.name;
-  return place.root->open_queue(name, options);
-}
-
-}  // namespace
-
 ShmOut::ShmOut(const std::string& queue, const ShmSettings& settings, AdapterPlace place)
     : PolledAdapter(*place.clock),
       place_(std::move(place)),
-      queue_(open_queue(place_, queue)),
+      queue_(open_bridge_queue(place_, queue)),
       writer_(settings, clock()),
       outflow_(queue_, place_, settings.window) {}
 
@@ -38,12 +29,7 @@ void ShmOut::settle_freed() {
         freed->verdict > 255 ? Verdict::kNack : verdict_of_exit(static_cast<int>(freed->verdict));
     const std::string why = "the consumer's verdict is " + std::to_string(freed->verdict);
     outflow_.settle(freed->id, verdict, why);
-    if (verdict == Verdict::kPause) {
-      throw Error(ErrorCode::kUnavailable, "hand on", place_.name, why);
-    }
-    if (verdict == Verdict::kStop) {
-      throw Error(ErrorCode::kConfiguration, "hand on", place_.name, why);
-    }
+    heed(verdict, place_, why);
   }
 }
 

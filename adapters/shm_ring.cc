@@ -62,13 +62,18 @@ ShmEntry ShmRing::read(std::uint64_t number) const {
     entry.why = "the entry states a priority of " + std::to_string(priority);
   } else {
     entry.priority = static_cast<std::uint16_t>(priority);
-    std::array<std::uint8_t, MessageId::kBytes> id{};
-    copy_out(bytes_, place + shm::entry_at::kId, reinterpret_cast<char*>(id.data()), id.size());
-    entry.id = MessageId(id);
+    entry.id = id(number);
     entry.body.resize(length);
     copy_out(bytes_, place + shm::kEntryHeaderBytes, entry.body.data(), length);
   }
   return entry;
+}
+
+MessageId ShmRing::id(std::uint64_t number) const {
+  std::array<std::uint8_t, MessageId::kBytes> id{};
+  copy_out(bytes_, shape_.place_of(number) + shm::entry_at::kId, reinterpret_cast<char*>(id.data()),
+           id.size());
+  return MessageId(id);
 }
 
 std::uint32_t ShmRing::verdict(std::uint64_t number) const {

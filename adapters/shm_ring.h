@@ -35,6 +35,7 @@ class ShmRing {
 
   // Of one that is put and not freed.
   [[nodiscard]] ShmEntry read(std::uint64_t number) const;
+  [[nodiscard]] MessageId id(std::uint64_t number) const;
   [[nodiscard]] std::uint32_t verdict(std::uint64_t number) const;
   void set_verdict(std::uint64_t number, std::uint32_t verdict) const;
   void free_up_to(std::uint64_t freed) const;

@@ -9,8 +9,7 @@
 namespace spoolmq::adapters {
 
 ShmWriter::ShmWriter(const ShmSettings& settings, const Clock& clock)
-    : ShmSide(settings, ShmSegment::Side::kProducer, clock), freed_(checked(ring_.counts()).freed) {
-  find_left();
+    : ShmSide(settings, ShmSegment::Side::kProducer, clock) {
   start();
 }
 
@@ -39,14 +38,13 @@ std::optional<ShmWriter::Freed> ShmWriter::next_freed() {
 
 // ---- The thread
 
-// Before it starts. What others put meanwhile is not ours.
-void ShmWriter::find_left() {
-  const ShmRing::Counts counts = checked(ring_.counts());
+// Once, before anything is put.
+void ShmWriter::find_left(const ShmRing::Counts& counts) {
+  if (std::exchange(has_looked_, true)) return;
   for (std::uint64_t number = counts.freed; number < counts.put; ++number) {
-    const ShmEntry entry = ring_.read(number);
-    if (!entry.id.is_nil()) left_.emplace(entry.id, number);
+    const MessageId id = ring_.id(number);
+    if (!id.is_nil()) left_.emplace(id, number);
   }
-  segment_.check_whole();
 }
 
 void ShmWriter::round() {
@@ -56,6 +54,7 @@ void ShmWriter::round() {
   const bool had_lock = with_lock([&] {
     counts = ring_.counts();
     if (!counts || counts->freed < freed_) return;
+    find_left(*counts);
     collect(*counts, done);
     put_waiting(*counts, done);
   });

@@ -40,13 +40,14 @@ class ShmWriter final : public ShmSide {
     bool has_put = false;
   };
   void round() override;
-  void find_left();
+  void find_left(const ShmRing::Counts& counts);
   void collect(const ShmRing::Counts& counts, Done& done);
   void put_waiting(ShmRing::Counts counts, Done& done);
 
   std::map<MessageId, std::uint64_t> left_;       // of the thread: put by a former run
   std::map<std::uint64_t, MessageId> under_way_;  // likewise: put and not freed, by number
-  std::uint64_t freed_;                           // likewise: at the last look
+  bool has_looked_ = false;                       // likewise: for those
+  std::uint64_t freed_ = 0;                       // likewise: at the last look
   std::deque<Waiting> waiting_;                   // guarded by mutex_, as is the next
   std::deque<Freed> done_;
 };
