@@ -12,11 +12,11 @@ key=0x$(printf %x $((0x60000000 + $$ * 4)))  # and the three behind it
 keys=()
 for i in 0 1 2 3; do keys+=("$(printf '0x%x' $((key + i)))"); done
 clean() {
+  end_all  # first: a service would make them again
   local one
   for one in in in-answers out out-answers; do "$here/mq_peer.py" unlink "$name-$one"; done
   for one in "${keys[@]}"; do ipcrm -Q "$one"; done
   rm -f "/dev/shm$name-in" "/dev/shm$name-out"
-  end_all
 } 2>/dev/null
 trap clean EXIT
 
@@ -27,11 +27,12 @@ for queue in mq-in sysv-in shm-in mq-out sysv-out shm-out; do
   # Whoever held a message when it was killed has failed, each time.
   mq create "$queue" --max-failures 100000 || fail "create"
 done
-common='create = true'
+# Small ones: what a user's queues may hold together is less than ten of the usual size.
+small='message-bytes = 256' common='create = true'
 adapter 'type = "mq-in"' 'queue = "mq-in"' "object = \"$name-in\"" "answers = \"$name-in-answers\"" \
-  'tagged = true' "$common"
+  'tagged = true' "$small" "$common"
 adapter 'type = "mq-out"' 'queue = "mq-out"' "object = \"$name-out\"" \
-  "answers = \"$name-out-answers\"" 'answer-within = "2s"' "$common"
+  "answers = \"$name-out-answers\"" 'answer-within = "2s"' "$small" "$common"
 adapter 'type = "sysv-in"' 'queue = "sysv-in"' "key = \"${keys[0]}\"" "answers = \"${keys[1]}\"" \
   'tagged = true' "$common"
 adapter 'type = "sysv-out"' 'queue = "sysv-out"' "key = \"${keys[2]}\"" "answers = \"${keys[3]}\"" \

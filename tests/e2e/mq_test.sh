@@ -7,8 +7,8 @@ peer=${0%/*}/mq_peer.py
 name=/spoolmq-e2e-mq-$$
 clean() {
   umount "$work/mqueue"
+  end_all  # first: a service would make them again
   for one in '' -answers -small -private; do "$peer" unlink "$name$one"; done
-  end_all
 } 2>/dev/null
 trap clean EXIT
 
@@ -29,7 +29,7 @@ mq create out || fail "create"
 
 # ---- one message each way, with its priority
 umask 077
-bridge in mq-in q --object "$name" --create --mode 0622
+bridge in mq-in q --object "$name" --create --mode 0622 --message-bytes 1K
 umask 022
 until_true "$peer" put "$name" 31000 hello
 until_true count_is 1 ready q
@@ -98,7 +98,7 @@ same '4 back' "$("$peer" get "$name")" "what was taken and refused"
 mq resume bounded || fail "resume"
 
 # ---- answers
-bridge answered mq-in q --object "$name" --answers "$name-answers" --tagged --create
+bridge answered mq-in q --object "$name" --answers "$name-answers" --tagged --create --message-bytes 1K
 until_true "$peer" put "$name" 4 'order-7 seven'
 answer=$("$peer" get "$name-answers")
 [[ $answer =~ ^0\ order-7\ ok\ ($uuid)$ ]] || fail "not an answer: $answer"
@@ -139,7 +139,7 @@ for ((limit = 18; limit <= 24; ++limit)); do
 done
 
 # ---- in the service: removed while in use, and made again
-adapter 'type = "mq-in"' 'queue = "q"' "object = \"$name\"" 'create = true'
+adapter 'type = "mq-in"' 'queue = "q"' "object = \"$name\"" 'create = true' 'message-bytes = "1K"'
 adapter 'type = "mq-out"' 'queue = "out"' 'object = "/spoolmq-e2e-none"' 'name = "nowhere"'
 bridge service serve
 until_true service_answers

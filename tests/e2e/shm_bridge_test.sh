@@ -7,10 +7,10 @@ samples=$2/samples/shm
 name=/spoolmq-e2e-shm-$$
 key=$(printf '0x%08x' $((0x62000000 + $$)))
 clean() {
+  end_all  # first: a service would make them again
   rm -f /dev/shm"$name"* /dev/shm/sem."${name#/}".*
   ipcrm -M "$key"
   ipcrm -S "$key"
-  end_all
 } 2>/dev/null
 trap clean EXIT
 for side in producer consumer; do

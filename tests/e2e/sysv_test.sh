@@ -9,9 +9,9 @@ key=$(printf '0x%08x' "$base") answers=$(printf '0x%08x' $((base + 1)))
 other=$(printf '0x%08x' $((base + 2)))
 made=''
 clean() {
+  end_all  # first: a service would make them again
   for one in "$key" "$answers" "$other"; do ipcrm -Q "$one"; done
   [[ -z $made ]] || ipcrm -q "$made"
-  end_all
 } 2>/dev/null
 trap clean EXIT
 
