@@ -41,7 +41,7 @@ BoxIn::~BoxIn() {
     answer_all(intake_.flush());
     send_answers();
   } catch (const std::exception& error) {
-    log::warn("the queue refuses what was taken already, it goes back",
+    log::warn("refused at the end: what was taken and is not durable goes back",
               {{"adapter", place_.name}, {"why", error.what()}});
     put_back();
   }
@@ -82,7 +82,9 @@ bool BoxIn::may_take() const { return lines_.size() < kMostLines && !intake_.is_
 
 // False: nothing is left there.
 bool BoxIn::take_some() {
-  while (!intake_.is_full()) {
+  // Bad ones fill no intake, and are counted all the same.
+  for (std::size_t taken = 0; taken < settings_.window && may_take() && !intake_.is_full();
+       ++taken) {
     auto item = box_->take();
     if (!item) return false;
     accept(std::move(*item));
