@@ -291,6 +291,7 @@ TEST_F(ShmBridge, DoesNotPutTwiceWhatIsThereStill) {
   send("5");
   rig.make();
   rig.start();
+  ASSERT_TRUE(BridgeRig::until([&] { return peer.put() == 6; }));  // it has looked
   for (int i = 1; i < 6; ++i) EXPECT_EQ(peer.take(), std::to_string(i));
   ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 6; }));
   EXPECT_EQ(peer.put(), 6U);
