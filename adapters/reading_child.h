@@ -2,12 +2,11 @@
 // A program that reads our bytes from its standard input, in a process group of its own. What it
 // prints goes where our own words go. Belongs to one thread.
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "adapters/child.h"
 #include "adapters/descriptor.h"
 #include "spoolmq/queue.h"
 
@@ -23,20 +22,17 @@ class ReadingChild {
   // after another `patience` KILL.
   ~ReadingChild();
 
-  Descriptor take_input() { return std::move(input_); }             // does not block
-  [[nodiscard]] int descriptor() const { return pidfd_.number(); }  // readable: it has ended
+  Descriptor take_input() { return std::move(input_); }                  // does not block
+  [[nodiscard]] int descriptor() const { return child_->descriptor(); }  // readable: it has ended
   // One that closed its input mostly ends at once.
-  void wait_a_little() const { static_cast<void>(ends_within(Milliseconds{100})); }
+  void wait_a_little() const { static_cast<void>(child_->ends_within(Milliseconds{100})); }
   // How it ended ("it exited with 3"); nullopt: it runs.
   std::optional<std::string> ended();
 
  private:
-  [[nodiscard]] bool ends_within(Milliseconds longest) const;
-  void signal_group(int signal) const;
-
   Descriptor input_;
-  Descriptor pidfd_;
-  pid_t pid_ = -1;  // -1: reaped
+  std::optional<Child> child_;  // set by the constructor
+  std::optional<CommandEnd> end_;
 };
 
 }  // namespace spoolmq::adapters

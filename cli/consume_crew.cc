@@ -10,7 +10,7 @@
 #include <memory>
 #include <thread>
 
-#include "cli/message_environment.h"
+#include "adapters/message_environment.h"
 #include "cli/stop_signals.h"
 #include "spoolmq/error.h"
 
@@ -81,15 +81,15 @@ int run_crew(Context& context, const Arguments& arguments, const ReplyRules* rep
   const Descriptor ended(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "event descriptor");
   Queue looking = open_handle(context, name, as);
 
-  RunRules rules;
-  rules.command = arguments.trailing;
-  rules.environment = own_environment();
-  rules.signal_mask = signals.mask_before();
-  rules.timeout = arguments.duration("--timeout");
+  AttendedRules rules;
+  rules.run.command = arguments.trailing;
+  rules.run.environment = adapters::own_environment();
+  rules.run.signal_mask = signals.mask_before();
+  rules.run.timeout = arguments.duration("--timeout");
   rules.lease = looking.settings().lease;
   rules.kill_now = kill_now.get();
-  std::optional<PrivateDirectory> directory;
-  if (uses_file(rules.command)) rules.directory = &directory.emplace();
+  std::optional<adapters::PrivateDirectory> directory;
+  if (adapters::uses_file(rules.run.command)) rules.run.directory = &directory.emplace();
 
   const std::int64_t dead_before = dead_messages(looking);
   ConsumeState state;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "cli/streams.h"
-#include "cli/verdict.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::cli {
@@ -34,7 +33,7 @@ std::string_view verdict_name(Verdict verdict) {
 
 }  // namespace
 
-ConsumeWorker::ConsumeWorker(const Context& context, Queue queue, const RunRules& rules,
+ConsumeWorker::ConsumeWorker(const Context& context, Queue queue, const AttendedRules& rules,
                              Until until, ConsumeState& state, const ReplyRules* replies)
     : context_(context),
       queue_(std::move(queue)),
@@ -146,7 +145,8 @@ Met ConsumeWorker::handle(Delivery& delivery) {
 }
 
 Met ConsumeWorker::finish(Delivery& delivery, const CommandEnd& end, const CapturedOutput* output) {
-  const Verdict verdict = verdict_of(end);
+  if (end.how == adapters::Ending::kExited && !end.why.empty()) complain(end.why);
+  const Verdict verdict = adapters::verdict_of(end);
   if (verdict != Verdict::kAck) {
     tell(delivery, describe(end) + " (" + std::string(verdict_name(verdict)) + ")");
   }

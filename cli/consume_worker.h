@@ -10,13 +10,19 @@
 #include <optional>
 #include <string>
 
+#include "adapters/probe_pause.h"
+#include "cli/attended_run.h"
 #include "cli/command.h"
-#include "cli/command_run.h"
-#include "cli/probe_pause.h"
 #include "spoolmq/queue.h"
 #include "spoolmq/request.h"
 
 namespace spoolmq::cli {
+
+using adapters::CommandEnd;
+using adapters::Met;
+using adapters::Pass;
+using adapters::ProbePause;
+using adapters::Verdict;
 
 enum class Until : std::uint8_t { kStopped, kEmpty };
 
@@ -54,7 +60,7 @@ struct ReplyRules {
 class ConsumeWorker {
  public:
   // With `replies` it answers.
-  ConsumeWorker(const Context& context, Queue queue, const RunRules& rules, Until until,
+  ConsumeWorker(const Context& context, Queue queue, const AttendedRules& rules, Until until,
                 ConsumeState& state, const ReplyRules* replies = nullptr);
   ConsumeWorker(const ConsumeWorker&) = delete;
   ConsumeWorker& operator=(const ConsumeWorker&) = delete;
@@ -76,7 +82,7 @@ class ConsumeWorker {
 
   const Context& context_;
   Queue queue_;
-  const RunRules& rules_;
+  const AttendedRules& rules_;
   Until until_;
   ConsumeState& state_;
   const ReplyRules* replies_;  // null: it does not reply

@@ -6,10 +6,10 @@
 #include <memory>
 #include <span>
 
+#include "adapters/new_file.h"
 #include "cli/command.h"
 #include "cli/data_commands.h"
 #include "cli/json_output.h"
-#include "cli/new_file.h"
 #include "cli/streams.h"
 #include "core/file_system.h"
 #include "spoolmq/error.h"
@@ -90,7 +90,7 @@ class Handover {
  private:
   std::string write_file(const Delivery& delivery) {
     std::string path = directory_->path() + "/" + delivery.message().id.text();
-    NewFile file(path);
+    adapters::NewFile file(path);
     read_body(delivery, [&file](std::string_view bytes) { file.write(bytes); });
     file.sync();
     file.close();

@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "cli/body_feed.h"
+#include "adapters/body_feed.h"
 #include "cli/body_input.h"
 #include "cli/command.h"
 #include "cli/data_commands.h"
@@ -85,7 +85,7 @@ void print_reply(const Context& context, const Answer& answer) {
   }
   std::string whole;
   try {
-    BodyPieces pieces(*answer.reply);
+    adapters::BodyPieces pieces(*answer.reply);
     for (std::string_view piece = pieces.next(); !piece.empty(); piece = pieces.next()) {
       if (context.json) {
         whole.append(piece);
@@ -93,7 +93,7 @@ void print_reply(const Context& context, const Answer& answer) {
         put_out(piece);
       }
     }
-  } catch (const BadBody& bad) {
+  } catch (const adapters::BadBody& bad) {
     throw Error(ErrorCode::kBadData, "request", reply.id.text(), bad.what());
   }
   if (context.json) {

@@ -1,4 +1,4 @@
-#include "cli/body_feed.h"
+#include "adapters/body_feed.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "spoolmq/error.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 << 10;  // what a pipe holds
@@ -92,4 +92,4 @@ void BodyFeed::feed() {
   }
 }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,10 +1,10 @@
-#include "cli/message_environment.h"
+#include "adapters/message_environment.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 bool contains(const std::vector<std::string>& variables, std::string_view variable) {
@@ -78,4 +78,4 @@ TEST(MessageEnvironment, KeepsTheRestAndDropsAnotherMessages) {
 }
 
 }  // namespace
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 class NewFile {
  public:
@@ -39,4 +39,4 @@ class PrivateDirectory {
   std::string path_;
 };
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -11,7 +11,7 @@
 
 #include "spoolmq/queue.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 // Thrown where the body itself cannot be read; everything else that fails stays an Error.
 class BadBody : public std::runtime_error {
@@ -53,4 +53,4 @@ class BodyFeed {
   int write_end_ = -1;
 };
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

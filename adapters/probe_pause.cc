@@ -1,8 +1,8 @@
-#include "cli/probe_pause.h"
+#include "adapters/probe_pause.h"
 
 #include <algorithm>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 std::optional<Pass> ProbeSchedule::try_enter(Time now) {
   if (!retry_at_) return Pass::kNormal;
@@ -63,4 +63,4 @@ void ProbePause::stop() {
   changed_.notify_all();
 }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,8 +1,8 @@
-#include "cli/probe_pause.h"
+#include "adapters/probe_pause.h"
 
 #include <gtest/gtest.h>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 using std::chrono::milliseconds;
@@ -73,4 +73,4 @@ TEST(ProbePause, ReleasesWhoeverWaitsWhenStopped) {
 }
 
 }  // namespace
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

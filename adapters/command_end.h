@@ -8,11 +8,7 @@
 
 #include "adapters/verdict.h"
 
-namespace spoolmq::cli {
-
-using adapters::kCannotRun;
-using adapters::kNoCommand;
-using adapters::Verdict;
+namespace spoolmq::adapters {
 
 enum class Ending : std::uint8_t {
   kExited,       // number: its exit code
@@ -27,11 +23,11 @@ enum class Ending : std::uint8_t {
 struct CommandEnd {
   Ending how = Ending::kExited;
   int number = 0;
-  std::string why = {};  // of kBadBody
+  std::string why = {};  // of kBadBody, and of a command that could not be started
   bool operator==(const CommandEnd&) const = default;
 };
 
 Verdict verdict_of(const CommandEnd& end);
 std::string describe(const CommandEnd& end);  // "command exited with 3"
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

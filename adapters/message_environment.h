@@ -11,7 +11,7 @@
 
 #include "spoolmq/message.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 // What the kernel's limits leave room for (execve(2): 128 KiB per string): longer values are left
 // out, and headers behind the total.
@@ -28,4 +28,4 @@ std::vector<std::string> message_environment(std::span<const std::string> base,
 
 std::vector<std::string> own_environment();
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

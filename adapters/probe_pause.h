@@ -9,7 +9,7 @@
 #include <mutex>
 #include <optional>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 enum class Pass : std::uint8_t { kNormal, kProbe };
 enum class Met : std::uint8_t { kNoMessage, kAnswer, kUnavailable };  // with the message of a Pass
@@ -50,4 +50,4 @@ class ProbePause {
   bool stopped_ = false;
 };
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

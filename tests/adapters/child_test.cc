@@ -1,6 +1,6 @@
 // Real processes. Every wait is on the child itself, or on the end of a pipe it holds.
 
-#include "cli/child.h"
+#include "adapters/child.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <utility>
 
-#include "cli/message_environment.h"
+#include "adapters/message_environment.h"
 #include "spoolmq/error.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 struct Pipe {
@@ -160,4 +160,4 @@ TEST(Child, SaysWhyACommandCannotBeRun) {
 }
 
 }  // namespace
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,4 +1,4 @@
-#include "cli/new_file.h"
+#include "adapters/new_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "spoolmq/error.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 
 NewFile::NewFile(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -49,4 +49,4 @@ PrivateDirectory::PrivateDirectory() {
 
 PrivateDirectory::~PrivateDirectory() { ::rmdir(path_.c_str()); }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,12 +1,12 @@
-#include "cli/verdict.h"
+#include "adapters/command_end.h"
 
 #include <cstring>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 Verdict verdict_of(const CommandEnd& end) {
   switch (end.how) {
     case Ending::kExited:
-      return adapters::verdict_of_exit(end.number);
+      return verdict_of_exit(end.number);
     case Ending::kSignalled:
     case Ending::kTimedOut:
       return Verdict::kNack;
@@ -44,4 +44,4 @@ std::string describe(const CommandEnd& end) {
   return "command ended";
 }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,11 +1,11 @@
-#include "cli/verdict.h"
+#include "adapters/command_end.h"
 
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <map>
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 TEST(Verdict, FollowsTheExitCode) {
@@ -41,4 +41,4 @@ TEST(Verdict, SaysWhy) {
 }
 
 }  // namespace
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters

@@ -1,4 +1,4 @@
-#include "cli/message_environment.h"
+#include "adapters/message_environment.h"
 
 #include <unistd.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/units.h"
 
-namespace spoolmq::cli {
+namespace spoolmq::adapters {
 namespace {
 
 constexpr std::string_view kHeaderPrefix = "SPOOLMQ_H_";
@@ -73,4 +73,4 @@ std::vector<std::string> own_environment() {
   return variables;
 }
 
-}  // namespace spoolmq::cli
+}  // namespace spoolmq::adapters
