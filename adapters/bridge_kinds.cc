@@ -10,6 +10,8 @@
 #include "adapters/socket_out_settings.h"
 #include "adapters/box_settings.h"
 #include "adapters/shm_settings.h"
+#include "adapters/exec_bridge.h"
+#include "adapters/exec_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -51,6 +53,10 @@ std::span<const BridgeKind> bridge_kinds() {
        "spoolmq shm-in orders --object /orders --create", shm_in_keys, parse_shm_in},
       {"shm-out", "puts messages into a bounded buffer in shared memory",
        "spoolmq shm-out results --object /results --create", shm_out_keys, parse_shm_out},
+      {"exec", "runs a program per message, or feeds one that goes on; its answer is the verdict",
+       "spoolmq exec orders --concurrency 4 --timeout 1m -- ./handle-order\n"
+       "spoolmq exec sums --mode long-lived --reply-queue results -- bc -l",
+       exec_keys, parse_exec},
   };
   return kinds;
 }

@@ -171,7 +171,7 @@ void CommandRun::kill(CommandEnd why, std::int64_t now_boot_ms) {
 
 std::string CommandRun::why() const {
   SPOOLMQ_CHECK(end_.has_value());
-  return with_words(describe(*end_), words_ ? words_->text() : std::string());
+  return with_words(describe(*end_), words_ && end_->why.empty() ? words_->text() : end_->why);
 }
 
 }  // namespace spoolmq::adapters

@@ -22,7 +22,9 @@ LastWords::LastWords(std::string speaker)
 void LastWords::read(std::int64_t now_boot_ms) {
   if (!pipe_.ours.is_open()) return;
   const auto take = [this, now_boot_ms](std::string_view bytes) { hear(bytes, now_boot_ms); };
-  if (read_pieces(pipe_.ours, kMostAtOnce, take) == ReadEnd::kEnded) pipe_.ours.close();
+  if (read_pieces(pipe_.ours, kMostAtOnce, take) != ReadEnd::kEnded) return;
+  pipe_.ours.close();
+  if (!line_.empty()) log_line(std::exchange(line_, {}), now_boot_ms);
 }
 
 void LastWords::hear(std::string_view bytes, std::int64_t now_boot_ms) {

@@ -99,6 +99,12 @@ Delivery* Outflow::next() {
   return &handed_.back().delivery;
 }
 
+const Delivery* Outflow::find(const MessageId& id) const {
+  const auto found = std::ranges::find_if(
+      handed_, [&id](const Held& one) { return one.delivery.message().id == id; });
+  return found == handed_.end() ? nullptr : &found->delivery;
+}
+
 // By value: the id that a caller has is most likely the one in the delivery, which ends here.
 void Outflow::settle(MessageId id, Verdict verdict, std::string_view why) {
   const auto found = std::ranges::find_if(

@@ -60,6 +60,10 @@ class Outflow {
   std::int64_t extend_due();
 
   [[nodiscard]] std::size_t unsettled() const { return handed_.size(); }
+  // Settled as acknowledged, but not flushed.
+  [[nodiscard]] std::size_t unflushed() const { return acked_.size(); }
+  // One that is not settled; null: there is none of that id.
+  [[nodiscard]] const Delivery* find(const MessageId& id) const;
   [[nodiscard]] bool is_queue_empty() const { return is_drained(queue_); }
 
  private:
