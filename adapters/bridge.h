@@ -23,6 +23,8 @@ struct BridgePlan {
 
   // Opens the queue. Throws Error.
   [[nodiscard]] virtual std::unique_ptr<Adapter> make(AdapterPlace given) const = 0;
+  // A command with --once that moved nothing has done all it was to do (otherwise: exit code 1).
+  [[nodiscard]] virtual bool is_done_with_nothing() const { return false; }
 };
 
 // The plan of an adapter that is made of its settings and its place.

@@ -12,6 +12,7 @@
 #include "adapters/shm_settings.h"
 #include "adapters/exec_bridge.h"
 #include "adapters/exec_settings.h"
+#include "adapters/source_program.h"
 
 namespace spoolmq::adapters {
 
@@ -57,6 +58,8 @@ std::span<const BridgeKind> bridge_kinds() {
        "spoolmq exec orders --concurrency 4 --timeout 1m -- ./handle-order\n"
        "spoolmq exec sums --mode long-lived --reply-queue results -- bc -l",
        exec_keys, parse_exec},
+      {"exec-source", "a program whose output becomes messages; one that ends is started again",
+       "spoolmq exec-source log -- tail -F /var/log/app.log", source_keys, parse_source},
   };
   return kinds;
 }

@@ -84,7 +84,7 @@ int run_bridge(Context& context, const Arguments& arguments) {
   };
   follow(signals, plan);
   if (counters.refused > 0) return kPartly;
-  return !plan.once || counters.moved > 0 ? kDone : kNothing;
+  return !plan.once || counters.moved > 0 || bridge->is_done_with_nothing() ? kDone : kNothing;
 }
 
 }  // namespace
