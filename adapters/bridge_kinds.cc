@@ -13,6 +13,7 @@
 #include "adapters/exec_bridge.h"
 #include "adapters/exec_settings.h"
 #include "adapters/source_program.h"
+#include "adapters/terminal_bridge.h"
 
 namespace spoolmq::adapters {
 
@@ -60,6 +61,9 @@ std::span<const BridgeKind> bridge_kinds() {
        exec_keys, parse_exec},
       {"exec-source", "a program whose output becomes messages; one that ends is started again",
        "spoolmq exec-source log -- tail -F /var/log/app.log", source_keys, parse_source},
+      {"pty", "types each message at a program that insists on a terminal",
+       "spoolmq pty sums --prompt '>>> ' --echo --reply-queue results -- python3 -iq",
+       terminal_keys, parse_terminal},
   };
   return kinds;
 }
