@@ -56,6 +56,9 @@ class Child {
   // Sends what is due by then, and returns when it has to be called again (boot ms).
   std::int64_t attend(std::int64_t now_boot_ms);
 
+  // A signal was sent because of end() or kill().
+  [[nodiscard]] bool was_told_to_end() const { return stage_ >= Stage::kTerm; }
+
   // Waits for the end; kExited or kSignalled.
   CommandEnd reap(Rest rest);
 

@@ -162,6 +162,7 @@ ReadEnd FedProgram::read(std::int64_t now_boot_ms, std::vector<Outcome>& told) {
   take_frames(&FrameReader::next, now_boot_ms, told);
   if (end != ReadEnd::kEnded || running.broken) return end;
   running.output.close();
+  running.closed = true;
   take_frames(&FrameReader::next_at_end, now_boot_ms, told);
   closed("it closed its standard output", now_boot_ms);
   return end;
@@ -239,10 +240,11 @@ void FedProgram::closed(std::string why, std::int64_t now_boot_ms) {
 void FedProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& told) {
   Running& running = *running_;
   if (running.output.is_open() && !running.broken) {
+    running.closed = true;
     take_frames(&FrameReader::next_at_end, now_boot_ms, told);
   }
   const CommandEnd end = running.child->reap(Rest::kKill);
-  const bool by_itself = !running.broken || (running.closed && end.how == Ending::kExited);
+  const bool by_itself = !running.broken || (running.closed && !running.child->was_told_to_end());
   why_down_ = with_words(by_itself ? describe(end) : *running.broken, running.words.text());
   const Verdict said = by_itself ? verdict_of(end) : Verdict::kNack;
   if (winding_up_) {

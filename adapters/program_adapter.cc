@@ -64,7 +64,10 @@ PolledAdapter::Step ProgramAdapter::step() {
     hold_boot_ms_ = now_boot_ms + kHoldMs;
     step.next_boot_ms = std::min(step.next_boot_ms, hold_boot_ms_);
   }
-  step.over = place_.once && is_done(now_boot_ms);
+  if (place_.once) {
+    step.over = is_done(now_boot_ms);
+    step.next_boot_ms = std::min(step.next_boot_ms, now_boot_ms + kLookAgainMs);
+  }
   return step;
 }
 
@@ -243,9 +246,9 @@ bool ProgramAdapter::is_done(std::int64_t now_boot_ms) {
 void ProgramAdapter::wind_up() {
   const std::int64_t until_boot_ms = clock().boot_ms() + kWindUpMs;
   for (const auto& program : programs_) program->wind_up(clock().boot_ms());
+  const auto runs = [](const auto& program) { return program->runs(); };
   std::vector<pollfd> waited;
-  while (under_way() > 0 ||
-         std::ranges::any_of(programs_, [](const auto& program) { return program->runs(); })) {
+  while (true) {
     const std::int64_t now_boot_ms = clock().boot_ms();
     std::int64_t next_boot_ms = std::min(attend(now_boot_ms), until_boot_ms);
     if (outflow_) {
@@ -253,6 +256,7 @@ void ProgramAdapter::wind_up() {
       settle_replies();
       outflow_->flush();
     }
+    if (under_way() == 0 && std::ranges::none_of(programs_, runs)) return;
     if (now_boot_ms >= until_boot_ms) return;
     waited.clear();
     for (const auto& program : programs_) program->gather(waited, listen());

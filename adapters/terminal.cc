@@ -42,6 +42,11 @@ Terminal::Terminal(const Shape& shape)
   require(::ioctl(master, TIOCSWINSZ, &size) == 0, "size");
 }
 
+pid_t Terminal::foreground() const {
+  const pid_t group = ::tcgetpgrp(master_.number());
+  return group > 0 ? group : -1;
+}
+
 // Of the master they are the slave's (tty_ioctl(4)).
 Terminal::Input Terminal::input() const {
   termios settings{};

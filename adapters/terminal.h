@@ -20,7 +20,8 @@ class Terminal {
 
   [[nodiscard]] const Descriptor& master() const { return master_; }
   [[nodiscard]] const std::string& slave_path() const { return slave_path_; }
-  void close() { master_.close(); }  // its session gets HUP
+  // The process group that reads from it now, which a shell changes with every job; -1: none.
+  [[nodiscard]] pid_t foreground() const;
 
   // How the program has set its input now: canonical(termios(3)) is by lines of at most
   // kMostLineBytes, with an end of line; anything else is the program's own editing.

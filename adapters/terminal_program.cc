@@ -1,6 +1,7 @@
 #include "adapters/terminal_program.h"
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "adapters/body_feed.h"
@@ -44,6 +45,11 @@ TerminalProgram::Running::Running(const TerminalRules& rules, std::int64_t now_b
   start.privileges = rules.launch.privileges;
   start.terminal = terminal.slave_path();
   child.emplace(start);
+}
+
+TerminalProgram::Running::~Running() {
+  if (child && !child->has_ended()) foreground = terminal.foreground();
+  if (foreground > 0) ::kill(-foreground, SIGKILL);
 }
 
 // ---- The queue's side
@@ -224,13 +230,18 @@ std::int64_t TerminalProgram::due_boot_ms() const {
 void TerminalProgram::break_off(std::string why, std::int64_t now_boot_ms) {
   if (running_->broken) return;
   running_->broken = std::move(why);
+  running_->foreground = running_->terminal.foreground();
+  // What the end of a terminal is to its programs: a shell that reads commands heeds no TERM.
+  running_->child->signal_group(SIGHUP);
   running_->child->end(now_boot_ms, kGrace);
 }
 
 void TerminalProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& told) {
   Running& running = *running_;
+  const bool was_told = running.child->was_told_to_end();
   const CommandEnd end = running.child->reap(Rest::kKill);
-  const bool by_itself = !running.broken || (running.ended_itself && end.how == Ending::kExited);
+  running.child.reset();
+  const bool by_itself = !running.broken || (running.ended_itself && !was_told);
   Verdict verdict = by_itself ? verdict_of(end) : Verdict::kNack;
   why_down_ = with_words(by_itself ? describe(end) : *running.broken, shown(running.text.text()));
   const bool is_out_of_order = verdict == Verdict::kPause || verdict == Verdict::kStop;
@@ -248,8 +259,11 @@ void TerminalProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& tol
 
 void TerminalProgram::wind_up(std::int64_t now_boot_ms) {
   winding_up_ = true;
-  if (running_) {
-    running_->child->end(now_boot_ms, running_->stage == Stage::kBusy ? kPeace : Milliseconds{0});
+  if (!running_) return;
+  if (running_->stage == Stage::kBusy) {
+    running_->child->end(now_boot_ms, kPeace);
+  } else {
+    break_off("the service ends", now_boot_ms);
   }
 }
 

@@ -46,6 +46,9 @@ class TerminalProgram final : public MessageProgram {
   // One child from its start to its end.
   struct Running {
     explicit Running(const TerminalRules& rules, std::int64_t now_boot_ms);
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running();  // with the job in the foreground
     Terminal terminal;
     TerminalText text;
     Stage stage = Stage::kStarting;
@@ -56,6 +59,7 @@ class TerminalProgram final : public MessageProgram {
     std::int64_t last_output_boot_ms;
     std::optional<std::string> broken;  // why it is made to end
     bool ended_itself = false;
+    pid_t foreground = -1;       // when it was made to end: no more to be asked for once it has
     std::optional<Child> child;  // last: killed before its terminal goes
   };
 
