@@ -130,7 +130,7 @@ void TerminalProgram::gather(std::vector<pollfd>& waited, Listen listen) const {
   if (!running_ || listen == Listen::kNo) return;
   const Running& running = *running_;
   waited.push_back({running.child->descriptor(), POLLIN, 0});
-  if (running.ended_itself) return;  // a terminal that was hung up is always readable
+  if (running.hung_up) return;  // a terminal that was hung up is always readable
   const short events = static_cast<short>(running.outgoing.empty() ? POLLIN : POLLIN | POLLOUT);
   waited.push_back({running.terminal.master().number(), events, 0});
 }
@@ -162,7 +162,7 @@ void TerminalProgram::write(std::int64_t now_boot_ms) {
 // Whether there may be more.
 bool TerminalProgram::read(std::int64_t now_boot_ms) {
   Running& running = *running_;
-  if (running.ended_itself) return false;
+  if (running.hung_up) return false;
   const auto take = [&running, now_boot_ms](std::string_view bytes) {
     running.text.feed(bytes);
     running.last_output_boot_ms = now_boot_ms;
@@ -170,7 +170,8 @@ bool TerminalProgram::read(std::int64_t now_boot_ms) {
   const ReadEnd end = read_pieces(running.terminal.master(), kMostAtOnce, take);
   // The slave is not open before the child has opened it; afterwards that is its end.
   if (end == ReadEnd::kEnded) {
-    running.ended_itself = true;
+    running.hung_up = true;
+    running.closed_itself = !running.broken;
     break_off("it closed its terminal", now_boot_ms);
   }
   return end == ReadEnd::kMore;
@@ -232,7 +233,7 @@ void TerminalProgram::break_off(std::string why, std::int64_t now_boot_ms) {
   running_->broken = std::move(why);
   running_->foreground = running_->terminal.foreground();
   // What the end of a terminal is to its programs: a shell that reads commands heeds no TERM.
-  running_->child->signal_group(SIGHUP);
+  if (!running_->closed_itself) running_->child->signal_group(SIGHUP);
   running_->child->end(now_boot_ms, kGrace);
 }
 
@@ -241,7 +242,7 @@ void TerminalProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& tol
   const bool was_told = running.child->was_told_to_end();
   const CommandEnd end = running.child->reap(Rest::kKill);
   running.child.reset();
-  const bool by_itself = !running.broken || (running.ended_itself && !was_told);
+  const bool by_itself = !running.broken || (running.closed_itself && !was_told);
   Verdict verdict = by_itself ? verdict_of(end) : Verdict::kNack;
   why_down_ = with_words(by_itself ? describe(end) : *running.broken, shown(running.text.text()));
   const bool is_out_of_order = verdict == Verdict::kPause || verdict == Verdict::kStop;

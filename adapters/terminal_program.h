@@ -58,7 +58,8 @@ class TerminalProgram final : public MessageProgram {
     std::int64_t since_boot_ms;  // of the stage
     std::int64_t last_output_boot_ms;
     std::optional<std::string> broken;  // why it is made to end
-    bool ended_itself = false;
+    bool closed_itself = false;  // namely that it closed its terminal, as it does when it ends
+    bool hung_up = false;        // nothing more will come from it
     pid_t foreground = -1;       // when it was made to end: no more to be asked for once it has
     std::optional<Child> child;  // last: killed before its terminal goes
   };
