@@ -24,6 +24,23 @@ sets Type notify
 sets WatchdogSec 60s
 sets Restart on-failure
 
+# ---- the unit for programs of other users: the same, but for what it says
+sed "s|^ExecStart=spoolmq |ExecStart=$spoolmq |" "$files/spoolmq-exec.service" >"$work/spoolmq-exec.service"
+systemd-analyze verify --man=no "$work/spoolmq-exec.service" >"$work/out" 2>&1 || fail "verify: $(cat "$work/out")"
+same '' "$(cat "$work/out")" "what systemd-analyze verify has to say of spoolmq-exec"
+systemd-analyze security --no-pager --offline=true --threshold=25 "$files/spoolmq-exec.service" >"$work/out" 2>&1 ||
+  fail "exposed: $(tail -n 1 "$work/out")"
+settings() { grep -v -e '^#' -e '^$' "$1"; }
+diff <(settings "$files/spoolmq.service") <(settings "$files/spoolmq-exec.service") | grep '^[<>]' >"$work/out"
+same '< Description=spoolmq: import, export and care of message queues
+> Description=spoolmq: message queues, and programs run as other users
+> Conflicts=spoolmq.service
+< AmbientCapabilities=CAP_LEASE
+< CapabilityBoundingSet=CAP_LEASE
+> AmbientCapabilities=CAP_LEASE CAP_SETUID CAP_SETGID CAP_KILL
+> CapabilityBoundingSet=CAP_LEASE CAP_SETUID CAP_SETGID CAP_KILL
+> SystemCallFilter=@setuid setrlimit prlimit64 capset' "$(cat "$work/out")" "what differs"
+
 # ---- the user and the directories, made in a system of their own
 system=$work/system
 mkdir -p "$system/etc"
@@ -55,6 +72,12 @@ allowed() {
 grep -qx fsync "$work/allowed" || fail "the list of allowed calls is wrong"
 ! grep -qx setuid "$work/allowed" || fail "the list of allowed calls is wrong"
 
+# NAME: the calls that strace saw in $work/calls are among those in $work/NAME.
+within() {
+  sed -n 's/^[0-9]\+ \+\([a-z0-9_]\+\)(.*/\1/p' "$work/calls" | sort -u >"$work/called"
+  same '' "$(comm -23 "$work/called" "$work/$1" | tr '\n' ' ')" "system calls that the unit refuses"
+}
+
 mkdir "$root" "$work/in" "$work/out.d" "$work/errors"
 mq create q --check well-formed-xml || fail "create"
 mq create "dead" || fail "create"
@@ -74,8 +97,27 @@ kill -HUP "$service"
 until_true service_answers
 kill -TERM "$service"
 until_true ended "${running[traced]}"
-sed -n 's/^[0-9]\+ \+\([a-z0-9_]\+\)(.*/\1/p' "$work/calls" | sort -u >"$work/called"
+within allowed
 grep -qx inotify_add_watch "$work/called" || fail "strace saw too little: $(tr '\n' ' ' <"$work/called")"
-refused=$(comm -23 "$work/called" "$work/allowed" | tr '\n' ' ')
-same '' "$refused" "system calls that the unit refuses"
+
+# ---- programs: as us and at a terminal in the first unit, as another user in the second
+run_traced() { strace -f -qq -o "$work/calls" -e signal=none timeout 60 "$spoolmq" --root "$root" "$@" >/dev/null 2>"$work/err"; }
+mq create programs || fail "create"
+mq send programs x >/dev/null
+run_traced exec programs --once -- cat || fail "exec: $(cat "$work/err")"
+within allowed
+mq send programs 1+1 >/dev/null
+run_traced exec programs --once --mode long-lived --reply-queue dead -- bc || fail "exec: $(cat "$work/err")"
+within allowed
+mq send programs true >/dev/null
+run_traced pty programs --once --prompt '$ ' --environment 'PS1=$ ' --environment ENV= -- dash -i ||
+  fail "pty: $(cat "$work/err")"
+within allowed
+if ((EUID == 0)); then
+  { cat "$work/allowed"; allowed @setuid; printf '%s\n' setrlimit prlimit64 capset; } | sort -u >"$work/allowed-exec"
+  mq send programs x >/dev/null
+  run_traced exec programs --once --user nobody --memory 500M --cpu-time 5s -- cat || fail "user: $(cat "$work/err")"
+  within allowed-exec
+  grep -qx setresuid "$work/called" || fail "strace saw too little: $(tr '\n' ' ' <"$work/called")"
+fi
 exit 0
