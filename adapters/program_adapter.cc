@@ -152,8 +152,8 @@ std::int64_t ProgramAdapter::move(std::int64_t now_boot_ms) {
     return under_way() == 0 ? pause(now_boot_ms, *why) : next_boot_ms;
   }
   if (!pass_ && under_way() == 0) static_cast<void>(enter(now_boot_ms));
-  if (pass_) take(now_boot_ms);
-  return next_boot_ms;
+  // Whoever was handed one says at once when it wants to be looked at.
+  return pass_ && take(now_boot_ms) ? 0 : next_boot_ms;
 }
 
 void ProgramAdapter::settle_replies() {
@@ -206,18 +206,20 @@ std::int64_t ProgramAdapter::pause(std::int64_t now_boot_ms, const std::string& 
   throw Error(ErrorCode::kTryAgain, "run", parts_.subject, why);
 }
 
-void ProgramAdapter::take(std::int64_t now_boot_ms) {
+bool ProgramAdapter::take(std::int64_t now_boot_ms) {
+  bool took = false;
   for (bool any = true; any;) {
     any = false;
     for (const auto& program : programs_) {
-      if (why_not()) return;
+      if (why_not()) return took;
       if (!program->has_room()) continue;
       Delivery* const delivery = outflow_->next();
-      if (delivery == nullptr) return;
+      if (delivery == nullptr) return took;
       hand_on(*delivery, *program, now_boot_ms);
-      any = true;
+      took = any = true;
     }
   }
+  return took;
 }
 
 void ProgramAdapter::hand_on(Delivery& delivery, MessageProgram& program,

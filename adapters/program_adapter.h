@@ -46,7 +46,7 @@ class ProgramAdapter final : public PolledAdapter {
   void settle(const Outcome& outcome);
   std::int64_t move(std::int64_t now_boot_ms);
   void settle_replies();
-  void take(std::int64_t now_boot_ms);
+  bool take(std::int64_t now_boot_ms);  // whether any message was handed on
   void hand_on(Delivery& delivery, MessageProgram& program, std::int64_t now_boot_ms);
   // What keeps it from taking messages; nullopt: nothing does.
   [[nodiscard]] std::optional<std::string> why_not() const;

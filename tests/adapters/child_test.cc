@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "adapters/message_environment.h"
+#include "adapters/terminal.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -95,6 +96,38 @@ TEST(Child, DoesNotInheritAnIgnoredPipeSignal) {
   Child child(shell("kill -PIPE $$; exit 0", input));
   EXPECT_EQ(child.reap(Rest::kLeave), (CommandEnd{Ending::kSignalled, SIGPIPE}));
   ::signal(SIGPIPE, before);
+}
+
+TEST(Child, InheritsNoDescriptorOfOursWhereNoneIsNamed) {
+  const Pipe input;
+  const Pipe other;
+  ASSERT_EQ(::fcntl(other.ends[1], F_SETFD, 0), 0);  // as a library may leave it
+  Child child(shell("! test -e /proc/self/fd/" + std::to_string(other.ends[1]), input));
+  EXPECT_EQ(child.reap(Rest::kLeave), (CommandEnd{Ending::kExited, 0}));
+}
+
+TEST(Child, IsEndedByATimetable) {
+  const Pipe input;
+  Child child(shell("trap '' TERM; kill -STOP $$; exec sleep 1000", input));
+  EXPECT_EQ(child.attend(5), INT64_MAX);
+  child.end(10, Milliseconds{100});
+  child.end(20);  // the first order counts
+  EXPECT_FALSE(child.was_told_to_end());
+  EXPECT_EQ(child.attend(109), 110);
+  EXPECT_EQ(child.attend(110), 110 + Child::kTermToKill.count());
+  EXPECT_TRUE(child.was_told_to_end());
+  EXPECT_EQ(child.attend(110 + Child::kTermToKill.count()), INT64_MAX);
+  EXPECT_EQ(child.reap(Rest::kKill), (CommandEnd{Ending::kSignalled, SIGKILL}));
+}
+
+TEST(Child, LeadsASessionWithATerminalOfItsOwn) {
+  const Terminal terminal({.columns = 77, .rows = 11, .echo = false});
+  Child::Start start;
+  start.command = {"sh", "-c",
+                   "test \"$(stty size </dev/tty)\" = '11 77' && test -t 1 && test -t 2"};
+  start.environment = own_environment();
+  start.terminal = terminal.slave_path();
+  EXPECT_EQ(Child(start).reap(Rest::kLeave), (CommandEnd{Ending::kExited, 0}));
 }
 
 TEST(Child, TakesItsWholeGroupWithIt) {
