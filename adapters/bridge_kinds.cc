@@ -12,6 +12,8 @@
 #include "adapters/shm_settings.h"
 #include "adapters/exec_bridge.h"
 #include "adapters/exec_settings.h"
+#include "adapters/notify_settings.h"
+#include "adapters/relay_settings.h"
 #include "adapters/source_program.h"
 #include "adapters/terminal_bridge.h"
 
