@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "adapters/datagram_socket.h"
-#include "adapters/delivery_body.h"
+#include "adapters/whole_body.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 

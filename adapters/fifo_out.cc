@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "adapters/answer_line.h"
-#include "adapters/delivery_body.h"
+#include "adapters/whole_body.h"
 #include "adapters/fifo_pair.h"
 #include "core/log.h"
 #include "spoolmq/error.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapters/unix_socket.h"
+#include "adapters/whole_body.h"
 #include "core/log.h"
 #include "core/units.h"
 #include "spoolmq/error.h"
@@ -16,18 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds kUnixPatience{1000};  // for a full backlog
 constexpr std::int64_t kProvenMs = 2000;
 constexpr std::int64_t kLookMs = 100;
-constexpr std::size_t kBodyPiece = 64 << 10;
-
-std::string whole_body(const Delivery& delivery) {
-  const Message& message = delivery.message();
-  if (!message.large_body) return message.body;
-  std::string body;
-  body.reserve(message.body_size());
-  const std::unique_ptr<BodyReader> reader = delivery.open_body();
-  std::string piece(kBodyPiece, '\0');
-  while (const std::size_t got = reader->read(piece)) body.append(piece, 0, got);
-  return body;
-}
 
 }  // namespace
 

@@ -63,8 +63,9 @@ std::optional<Outcome> TerminalProgram::put(Delivery& delivery, std::int64_t now
   std::optional<std::string> line;
   try {
     line = whole_body(delivery, kMostTypedBytes);
-  } catch (const BadBody& bad) {
-    return Outcome{id, Verdict::kReject, std::string("body cannot be read: ") + bad.what()};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadData) throw;
+    return Outcome{id, Verdict::kReject, "body cannot be read: " + error.why()};
   }
   if (line && line->ends_with('\n')) line->pop_back();
   const std::optional<std::string> why =
