@@ -1,6 +1,7 @@
 #include "adapters/box_out.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "adapters/answer_line.h"
@@ -14,6 +15,7 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::int64_t kLookEveryMs = 500;  // whether the kernel's queue is still there
+constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kMostAnswersAtOnce = 256;
 
 }  // namespace
@@ -48,11 +50,19 @@ void BoxOut::put_all() {
     const MessageId done = std::exchange(putting_, MessageId());
     body_.clear();
     if (answers_) {
-      unanswered_.emplace(done.text(), clock().boot_ms() + settings_.answer_within_ms);
+      begin_patience(done);
     } else {
       outflow_.settle(done, Verdict::kAck);
     }
   }
+}
+
+// Unless the peer was faster than we were with noticing that the kernel has it.
+void BoxOut::begin_patience(const MessageId& id) {
+  const auto [first, last] = unanswered_.equal_range(id.text());
+  const auto found =
+      std::find_if(first, last, [](const auto& one) { return one.second == kNever; });
+  if (found != last) found->second = clock().boot_ms() + settings_.answer_within_ms;
 }
 
 // False: none is there now.
@@ -73,6 +83,7 @@ bool BoxOut::load_next() {
     } else if (load(*delivery, tag)) {
       rank_ = *rank;
       putting_ = id;
+      if (answers_) unanswered_.emplace(id.text(), kNever);
       return true;
     }
   }

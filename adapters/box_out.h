@@ -30,6 +30,7 @@ class BoxOut final : public PolledAdapter {
   // Those that waited in vain fail; when the next one will have.
   std::int64_t give_up_late();
   void put_all();
+  void begin_patience(const MessageId& id);
   bool load_next();
   bool load(const Delivery& delivery, const std::string& tag);
 
@@ -38,8 +39,9 @@ class BoxOut final : public PolledAdapter {
   Queue queue_;
   std::unique_ptr<MessageBox> box_;
   std::unique_ptr<MessageBox> answers_;  // null: not acknowledged
-  // Ids, and until when (boot ms); twice the same where a lease was lost and the message came
-  // again.
+  // Ids, and until when (boot ms), kNever for the one that is being put: whoever takes it from the
+  // kernel may answer before we know that it is there. Twice the same where a lease was lost and
+  // the message came again.
   std::unordered_multimap<std::string, std::int64_t> unanswered_;
   // The message that is being put; not nil: body_ and rank_ are its.
   MessageId putting_;

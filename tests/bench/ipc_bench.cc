@@ -1,7 +1,8 @@
-// The kernel's ways between two processes, bare: how long 1 KiB travels on each, and how many go
-// through in a second.
+// The kernel's ways between two processes: how long 1 KiB travels on each, and how many go through
+// in a second; bare, and where a durable queue stands between the two (--spoolmq, with the
+// acknowledged variant of each bridge).
 //
-//   ipc_bench [--runs N] [--messages N] [--way NAME]…
+//   ipc_bench [--runs N] [--messages N] [--way NAME]… [--spoolmq BINARY [--dir DIR]]
 
 #include <chrono>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "tests/bench/bench_place.h"
+#include "tests/bench/bridge_measure.h"
 #include "tests/bench/channel.h"
 #include "tests/bench/system_channels.h"
 
@@ -27,6 +29,8 @@ struct Options {
   int runs = 5;
   int messages = 20'000;
   std::vector<std::string> ways;
+  std::string spoolmq;              // its path; empty: bare ways only
+  std::string parent = "/var/tmp";  // on a disk
   [[nodiscard]] bool wants(std::string_view name) const {
     if (ways.empty()) return true;
     for (const std::string& one : ways) {
@@ -46,6 +50,10 @@ Options parse(int count, char** words) {
       options.runs = std::stoi(value);
     } else if (word == "--messages") {
       options.messages = std::stoi(value);
+    } else if (word == "--spoolmq") {
+      options.spoolmq = value;
+    } else if (word == "--dir") {
+      options.parent = value;
     } else if (word == "--way") {
       options.ways.push_back(value);
     } else {
@@ -72,9 +80,31 @@ void run_bare(const Options& options, const SystemChannel& way) {
   std::fflush(stdout);
 }
 
+void run_bridge(const Options& options, const BridgeKind& kind, Way way) {
+  if (!options.wants(kind.name)) return;
+  std::vector<double> p50;
+  std::vector<double> rates;
+  for (int run = 0; run < options.runs; ++run) {
+    const Place place(options.parent);
+    const BridgeFigures figures = measure_bridge(options.spoolmq, place.path(), kind, way);
+    p50.push_back(figures.p50_us);
+    rates.push_back(figures.per_second);
+  }
+  std::printf("%-16s %8.0f us p50 %23.0f /s   (%s)\n", std::string(kind.name).c_str(), median(p50),
+              median(rates),
+              way == Way::kIn ? "in: confirmed durable" : "out: durable, and at the peer");
+  std::fflush(stdout);
+}
+
 void run(const Options& options) {
   for (const auto* const table : {&stream_channels(), &record_channels(), &buffer_channels()}) {
     for (const SystemChannel& way : *table) run_bare(options, way);
+  }
+  if (options.spoolmq.empty()) return;
+  for (const Way way : {Way::kIn, Way::kOut}) {
+    for (const auto* const table : {&stream_bridges(), &record_bridges()}) {
+      for (const BridgeKind& kind : *table) run_bridge(options, kind, way);
+    }
   }
 }
 

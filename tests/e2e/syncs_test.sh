@@ -10,7 +10,7 @@ traced() { strace -f -qq -y -s 64 -e trace=desc,file -o "$work/trace" "$spoolmq"
 # The number of the first line that matches, after line AFTER.
 line_of() {
   local found
-  found=$(awk -v after="$2" -v re="$1" 'NR > after && $0 ~ re {print NR; exit}' "$work/trace")
+  found=$(re=$1 awk -v after="$2" 'NR > after && $0 ~ ENVIRON["re"] {print NR; exit}' "$work/trace")
   [[ -n $found ]] || fail "no $3 after line $2 of the trace: $(grep -E 'sync|link|write\(1' "$work/trace")"
   echo "$found"
 }
