@@ -19,8 +19,8 @@ constexpr std::int64_t kFreshNs = 500'000;  // an announcement whose sync must b
 constexpr int kEndBits = 40;                // a segment is far shorter
 constexpr std::uint64_t kEndMask = (std::uint64_t{1} << kEndBits) - 1;
 
-std::uint64_t place_of(std::uint32_t slot, std::uint64_t end) {
-  return std::uint64_t{slot} << kEndBits | (end & kEndMask);
+std::uint64_t place_of(const Doorbell::Announcement& soon) {
+  return std::uint64_t{soon.slot} << kEndBits | (soon.written_end & kEndMask);
 }
 
 }  // namespace
@@ -45,17 +45,12 @@ void Doorbell::ring() {
   if ((old & kSleeper) != 0) wake_futex(*word_, INT_MAX);
 }
 
-bool Doorbell::announce(std::uint32_t slot) {
+void Doorbell::announce(const Announcement& soon) {
   const std::atomic_ref<std::uint32_t> word(*word_);
-  if ((word.load() & kSleeper) == 0) return false;
-  std::atomic_ref(announced_->place).store(place_of(slot, 0), std::memory_order_relaxed);
+  if ((word.load() & kSleeper) == 0) return;
+  std::atomic_ref(announced_->place).store(place_of(soon), std::memory_order_relaxed);
   std::atomic_ref(announced_->at_ns).store(monotonic_ns());
   wake_futex(*word_, 1);
-  return true;
-}
-
-void Doorbell::tell_written(std::uint32_t slot, std::uint64_t end) {
-  std::atomic_ref(announced_->place).store(place_of(slot, end));
 }
 
 std::optional<Doorbell::Announcement> Doorbell::announced(std::uint32_t prepared) {
@@ -63,7 +58,7 @@ std::optional<Doorbell::Announcement> Doorbell::announced(std::uint32_t prepared
   const std::int64_t age_ns = monotonic_ns() - at_ns;
   if (age_ns < 0 || age_ns > kFreshNs || prepare() != prepared) return std::nullopt;
   const std::uint64_t place = std::atomic_ref(announced_->place).load();
-  return Announcement{static_cast<std::uint32_t>(place >> kEndBits), place & kEndMask, at_ns};
+  return Announcement{static_cast<std::uint32_t>(place >> kEndBits), place & kEndMask};
 }
 
 std::uint32_t Doorbell::prepare() {

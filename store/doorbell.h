@@ -11,8 +11,8 @@
 // sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
 // ring with nobody asleep makes no system call.
 //
-// A sender that is about to write and to sync announces it: one sleeper wakes while the disk works,
-// and gets ready for what will be durable when the ring comes (queue_receive.cc).
+// A sender that has written and is about to sync announces it: one sleeper wakes while the disk
+// works, and gets ready for what will be durable when the ring comes (queue_receive.cc).
 // Thread-safe.
 
 #include <chrono>
@@ -29,16 +29,14 @@ class Doorbell {
   Doorbell(SharedMemory memory, bool shared);
 
   void ring();
-  // A hint that the handle in that slot is about to append to its segment. False, and no system
-  // call: nobody sleeps.
-  bool announce(std::uint32_t slot);
-  // What was announced is written, though not durable, up to there.
-  void tell_written(std::uint32_t slot, std::uint64_t end);
+  // A hint: that handle's segment is written up to `written_end`, and will be durable up to there
+  // soon.
   struct Announcement {
     std::uint32_t slot = 0;
-    std::uint64_t written_end = 0;  // 0: not told yet
-    std::int64_t at_ns = 0;         // CLOCK_MONOTONIC
+    std::uint64_t written_end = 0;
   };
+  // No system call where nobody sleeps.
+  void announce(const Announcement& soon);
   // What was announced last, by whichever sender, in the last moments, unless there was a ring
   // after `prepared`. No more than a place to look.
   std::optional<Announcement> announced(std::uint32_t prepared);

@@ -266,12 +266,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   struct Look {
     bool probe = false;  // at the handles, for dead ones
     Ahead ahead;
-    std::uint32_t bell = 0;    // as it was before
     Waiter* waiter = nullptr;  // leaves before what was announced becomes durable
   };
   std::vector<Delivery> try_receive(const ReceiveOptions& options, const Look& look, bool* paused,
                                     bool* met_damage);
-  bool becomes_written(Doorbell::Announcement& ahead, std::uint32_t bell);
   std::vector<Loaded> load(const std::vector<Index::Claimed>& claimed);
   bool becomes_durable(const Unsynced& unsynced);
   using LeaseAct = std::function<void(Session&, Row&)>;
@@ -298,8 +296,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
   void harvest(Session& session);
-  std::optional<Unsynced> harvest_ahead(Session& session, Doorbell::Announcement ahead,
-                                        std::uint32_t bell);
+  std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead);
   bool is_durable(const Unsynced& unsynced);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
                        std::uint64_t promised, std::uint64_t* end);
@@ -379,7 +376,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   GroupCommit<SingleJob> singles_;
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
-  bool announced_ = false;                       // likewise: somebody was woken for what it writes
 
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;

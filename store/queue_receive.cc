@@ -99,7 +99,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     }
     harvest(session);
     std::optional<Unsynced> unsynced;
-    if (look.ahead) unsynced = harvest_ahead(session, *look.ahead, look.bell);
+    if (look.ahead) unsynced = harvest_ahead(session, *look.ahead);
     LeaseRequest request;
     request.max = std::min(options.max, kMostPerClaim);
     request.holder = timed ? 0 : handles_.incarnation();
@@ -167,23 +167,12 @@ std::vector<Loaded> QueueImpl::load(const std::vector<Index::Claimed>& claimed) 
   return reader_.load(wanted);
 }
 
-// Both under byte 0, so for a moment only.
-bool QueueImpl::becomes_written(Doorbell::Announcement& ahead, std::uint32_t bell) {
-  const std::int64_t end_ns = ahead.at_ns + kLongestSpinNs;
-  while (ahead.written_end == 0) {
-    const std::optional<Doorbell::Announcement> now = bell_.announced(bell);
-    if (!now || monotonic_ns() >= end_ns) return false;
-    ahead = *now;
-    ::sched_yield();  // the sender may be waiting for this very processor
-  }
-  return true;
-}
-
+// Under byte 0, so for a moment only.
 bool QueueImpl::becomes_durable(const Unsynced& unsynced) {
   const std::int64_t end_ns = monotonic_ns() + kLongestSpinNs;
   while (!is_durable(unsynced)) {
     if (monotonic_ns() >= end_ns) return false;
-    ::sched_yield();
+    ::sched_yield();  // the sender may be waiting for this very processor
   }
   return true;
 }
@@ -256,8 +245,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     bool met_damage = false;
     do {
       const bool probe = last_look || watching || nobody_watches();
-      deliveries = try_receive(options, {probe, std::exchange(ahead, {}), bell, &waiter},
-                               &paused_now, &met_damage);
+      deliveries = try_receive(options, {probe, std::exchange(ahead, {}), &waiter}, &paused_now,
+                               &met_damage);
     } while (deliveries.empty() && met_damage);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {

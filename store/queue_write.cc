@@ -47,9 +47,6 @@ void QueueImpl::append_group(std::span<AppendJob* const> jobs) {
     // handle's record.
     index_pending(true);
   }
-  if (durability == Durability::kSync && segment_->is_open()) {
-    announced_ = bell_.announce(handles_.own_slot());
-  }
   std::vector<SegmentWriter::Record> records;
   records.reserve(messages.size());
   for (const Outgoing* one : messages) records.push_back({&one->message, one->flags});

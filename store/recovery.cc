@@ -74,7 +74,7 @@ void QueueImpl::recover_and_take_slot() {
   }
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
   segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_, [this](std::uint64_t end) {
-    if (std::exchange(announced_, false)) bell_.tell_written(handles_.own_slot(), end);
+    bell_.announce({handles_.own_slot(), end});
   });
   try {
     ensure_index(hold);
@@ -215,10 +215,8 @@ void QueueImpl::harvest(Session& session) {
 // Rows for what a living sender has written and is about to sync: not to be committed before it is
 // durable up to where they end (I2). nullopt: there is nothing like that.
 std::optional<QueueImpl::Unsynced> QueueImpl::harvest_ahead(Session& session,
-                                                            Doorbell::Announcement ahead,
-                                                            std::uint32_t bell) {
+                                                            const Doorbell::Announcement& ahead) {
   if (ahead.slot >= session.header.slots || ahead.slot == handles_.own_slot()) return std::nullopt;
-  if (!becomes_written(ahead, bell)) return std::nullopt;
   const layout::HandleRecord record = handles_.read_one(ahead.slot);
   if (record.segment.is_nil() || ahead.written_end <= record.durable_end) return std::nullopt;
   Unsynced unsynced{ahead.slot, record.segment, 0};

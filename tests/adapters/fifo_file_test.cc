@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -20,6 +21,7 @@ namespace {
 
 class FifoTest : public ::testing::Test {
  protected:
+  FifoTest() { std::signal(SIGPIPE, SIG_IGN); }  // as main does
   using Got = FifoInput::Got;
   FifoFile file(const std::string& name = "fifo") { return FifoFile::open({at(name), {}, {}}); }
   [[nodiscard]] std::string at(const std::string& name) const { return there_.at(name); }

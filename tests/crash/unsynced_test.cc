@@ -18,6 +18,12 @@ namespace {
 constexpr const char* kStrace = "/usr/bin/strace";
 constexpr std::int64_t kDelayNs = 300'000'000;
 
+bool is_in_futex(pid_t pid) {
+  std::string place;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/wchan"), place);
+  return place.starts_with("futex") || place == "0";
+}
+
 class Unsynced : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -44,14 +50,15 @@ class Unsynced : public ::testing::Test {
   }
   [[nodiscard]] std::string trace() const { return root_.path() + "/trace"; }
 
-  // Asleep, as far as others can see.
+  // Asleep: it says that it waits, and the kernel that it does so for a futex. Where the kernel
+  // tells nobody what its tasks wait for ("0"), its word must do.
   void let_it_wait(int wait_ms) {
     receiver_->say("receive 1 " + std::to_string(wait_ms) + " 60000");
     Queue queue = Root::open(root_.path()).open_queue("q");
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     const auto waits = [&] {
       for (const Consumer& one : queue.consumers()) {
-        if (one.waiting) return true;
+        if (one.waiting) return is_in_futex(receiver_->pid());
       }
       return false;
     };
