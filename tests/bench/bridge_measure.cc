@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <stdexcept>
 #include <utility>
 
 #include "spoolmq/queue.h"
@@ -75,6 +76,20 @@ BridgeFigures measure_in(BridgePeer& peer, const std::string& body) {
   return {p50_us(std::move(took)), kMany / (now_seconds() - begun)};
 }
 
+// Many at once, none of which is taken before all are there.
+void send_many(Queue& queue, const std::string& body) {
+  queue.pause({.receive = true, .send = false, .until_ms = 0, .reason = {}, .by = {}});
+  queue.send_batch(std::vector<Message>(kMany, of_size(body)));
+  queue.resume();
+}
+
+void wait_until_empty(Queue& queue) {
+  while (true) {
+    const QueueStats stats = queue.stats();
+    if (stats.of(State::kReady).messages + stats.of(State::kLeased).messages == 0) return;
+  }
+}
+
 BridgeFigures measure_out(BridgePeer& peer, Queue& queue, const std::string& body) {
   std::vector<double> took;
   for (int i = 0; i < kWarmUp + kSingles; ++i) {
@@ -84,20 +99,39 @@ BridgeFigures measure_out(BridgePeer& peer, Queue& queue, const std::string& bod
     took.push_back(now_seconds() - begun);
     peer.answer();
   }
-  queue.pause({.receive = true, .send = false, .until_ms = 0, .reason = {}, .by = {}});
-  queue.send_batch(std::vector<Message>(kMany, of_size(body)));
-  queue.resume();
+  send_many(queue, body);
   const double begun = now_seconds();
   for (int i = 0; i < kMany; ++i) {
     peer.take();
     peer.answer();
   }
-  while (queue.stats().of(State::kReady).messages + queue.stats().of(State::kLeased).messages > 0) {
-  }
+  wait_until_empty(queue);
   return {p50_us(std::move(took)), kMany / (now_seconds() - begun)};
 }
 
 }  // namespace
+
+BridgeFigures measure_program(const std::string& spoolmq, const std::string& directory) {
+  Root root = Root::open(directory + "/root");
+  root.create_queue(kQueue);
+  const Running bridge({spoolmq, "--root", root.path(), "exec", kQueue, "--mode", "long-lived",
+                        "--answers", "--", "awk", "{ print \"ok\"; fflush() }"});
+  Queue queue = root.open_queue(kQueue);
+  const std::string body(kBodyBytes, 'x');
+  std::vector<double> took;
+  for (int i = 0; i < kWarmUp + kSingles; ++i) {
+    const double begun = now_seconds();
+    const MessageId id = queue.send(of_size(body));
+    if (queue.wait_settled(id, Milliseconds{10'000}) != Settled::kAcked) {
+      throw std::runtime_error("a message was not acknowledged");
+    }
+    took.push_back(now_seconds() - begun);
+  }
+  send_many(queue, body);
+  const double begun = now_seconds();
+  wait_until_empty(queue);
+  return {p50_us(std::move(took)), kMany / (now_seconds() - begun)};
+}
 
 BridgeFigures measure_bridge(const std::string& spoolmq, const std::string& directory,
                              const BridgeKind& kind, Way way) {

@@ -20,4 +20,8 @@ struct BridgeFigures {
 BridgeFigures measure_bridge(const std::string& spoolmq, const std::string& directory,
                              const BridgeKind& kind, Way way);
 
+// The same of a program that goes on and answers each line; its latency is that from the call of
+// send to the acknowledgement.
+BridgeFigures measure_program(const std::string& spoolmq, const std::string& directory);
+
 }  // namespace spoolmq::bench

@@ -37,6 +37,6 @@ struct BridgeKind {
                                       std::vector<std::string>& options);
 };
 const std::vector<BridgeKind>& stream_bridges();  // fifo, unix-socket, tcp
-const std::vector<BridgeKind>& record_bridges();  // unix-datagram, posix-mq, sysv-mq
+const std::vector<BridgeKind>& record_bridges();  // unix-datagram, udp, posix-mq, sysv-mq
 
 }  // namespace spoolmq::bench

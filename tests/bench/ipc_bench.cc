@@ -80,19 +80,21 @@ void run_bare(const Options& options, const SystemChannel& way) {
   std::fflush(stdout);
 }
 
-void run_bridge(const Options& options, const BridgeKind& kind, Way way) {
-  if (!options.wants(kind.name)) return;
+// `measure` is given a directory of its own.
+template <typename Measure>
+void run_bridge(const Options& options, std::string_view name, const char* what,
+                const Measure& measure) {
+  if (!options.wants(name)) return;
   std::vector<double> p50;
   std::vector<double> rates;
   for (int run = 0; run < options.runs; ++run) {
     const Place place(options.parent);
-    const BridgeFigures figures = measure_bridge(options.spoolmq, place.path(), kind, way);
+    const BridgeFigures figures = measure(place.path());
     p50.push_back(figures.p50_us);
     rates.push_back(figures.per_second);
   }
-  std::printf("%-16s %8.0f us p50 %23.0f /s   (%s)\n", std::string(kind.name).c_str(), median(p50),
-              median(rates),
-              way == Way::kIn ? "in: confirmed durable" : "out: durable, and at the peer");
+  std::printf("%-16s %8.0f us p50 %23.0f /s   (%s)\n", std::string(name).c_str(), median(p50),
+              median(rates), what);
   std::fflush(stdout);
 }
 
@@ -103,9 +105,18 @@ void run(const Options& options) {
   if (options.spoolmq.empty()) return;
   for (const Way way : {Way::kIn, Way::kOut}) {
     for (const auto* const table : {&stream_bridges(), &record_bridges()}) {
-      for (const BridgeKind& kind : *table) run_bridge(options, kind, way);
+      for (const BridgeKind& kind : *table) {
+        run_bridge(options, kind.name,
+                   way == Way::kIn ? "in: confirmed durable" : "out: durable, and at the peer",
+                   [&](const std::string& directory) {
+                     return measure_bridge(options.spoolmq, directory, kind, way);
+                   });
+      }
     }
   }
+  run_bridge(
+      options, "exec", "out: durable, answered by a program, acknowledged",
+      [&](const std::string& directory) { return measure_program(options.spoolmq, directory); });
 }
 
 }  // namespace

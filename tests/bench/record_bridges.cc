@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/socket.h>
@@ -53,49 +55,61 @@ class WordPeer : public BridgePeer {
   std::string word_;
 };
 
-class UnixDatagramPeer final : public WordPeer {
- public:
-  UnixDatagramPeer(Way way, const std::string& directory, std::vector<std::string>& options)
-      : way_(way), theirs_(directory + "/theirs"), ours_(directory + "/ours") {
-    options = {"--unix", way == Way::kIn ? theirs_ : ours_, "--answers"};
-    socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const sockaddr_un address = address_of(ours_);
-    must(::bind(socket_, pointer(address), sizeof address) == 0, "bind");
+// An address of either family.
+struct Address {
+  sockaddr_storage bytes{};
+  socklen_t length = 0;
+  template <typename Written>
+  static Address of(const Written& written) {
+    Address address;
+    std::memcpy(&address.bytes, &written, sizeof written);
+    address.length = sizeof written;
+    return address;
   }
-  ~UnixDatagramPeer() override { ::close(socket_); }
+  [[nodiscard]] const sockaddr* get() const {
+    return static_cast<const sockaddr*>(static_cast<const void*>(&bytes));
+  }
+  [[nodiscard]] sockaddr* get() { return static_cast<sockaddr*>(static_cast<void*>(&bytes)); }
+};
+
+class DatagramPeer final : public WordPeer {
+ public:
+  DatagramPeer(Way way, const Address& theirs, const Address& ours) : way_(way), theirs_(theirs) {
+    socket_ = ::socket(ours.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    must(::bind(socket_, ours.get(), ours.length) == 0, "bind");
+  }
+  ~DatagramPeer() override { ::close(socket_); }
+  // A Unix socket shows that it is there; of UDP a first datagram is answered by nobody until it
+  // is.
   void meet() override {
     if (way_ == Way::kOut) return;
-    const sockaddr_un address = address_of(theirs_);
     const double until = now_seconds() + kPatience;
-    while (::connect(socket_, pointer(address), sizeof address) != 0) {
+    while (::connect(socket_, theirs_.get(), theirs_.length) != 0 || !is_answered()) {
       must(now_seconds() < until, "connect");
       std::this_thread::sleep_for(kNap);
     }
   }
 
  private:
-  static sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return address;
-  }
-  static const sockaddr* pointer(const sockaddr_un& address) {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  bool is_answered() {
+    constexpr std::string_view kHello = "hello x";
+    pollfd waited{socket_, POLLIN, 0};
+    char answer[kMostBytes];
+    return ::send(socket_, kHello.data(), kHello.size(), 0) > 0 && ::poll(&waited, 1, 200) > 0 &&
+           ::recv(socket_, answer, sizeof answer, 0) > 0;
   }
   void send_record(const std::string& record) override {
-    const auto* const to = way_ == Way::kOut ? pointer(peer_) : nullptr;
-    const socklen_t length = way_ == Way::kOut ? peer_length_ : 0;
+    const auto* const to = way_ == Way::kOut ? peer_.get() : nullptr;
+    const socklen_t length = way_ == Way::kOut ? peer_.length : 0;
     must(::sendto(socket_, record.data(), record.size(), 0, to, length) ==
              static_cast<ssize_t>(record.size()),
          "sendto");
   }
   std::string receive_record() override {
     std::string record(kMostBytes, '\0');
-    peer_length_ = sizeof peer_;
+    peer_.length = sizeof peer_.bytes;
     const ssize_t got =
-        ::recvfrom(socket_, record.data(), record.size(), 0,
-                   static_cast<sockaddr*>(static_cast<void*>(&peer_)), &peer_length_);
+        ::recvfrom(socket_, record.data(), record.size(), 0, peer_.get(), &peer_.length);
     must(got >= 0, "recvfrom");
     record.resize(static_cast<std::size_t>(got));
     return record;
@@ -104,11 +118,9 @@ class UnixDatagramPeer final : public WordPeer {
     return "ok " + word;
   }
   const Way way_;
-  const std::string theirs_;
-  const std::string ours_;
+  const Address theirs_;
   int socket_ = -1;
-  sockaddr_un peer_{};
-  socklen_t peer_length_ = 0;
+  Address peer_;
 };
 
 class PosixQueuePeer final : public WordPeer {
@@ -194,7 +206,30 @@ class SystemVQueuePeer final : public WordPeer {
 
 std::unique_ptr<BridgePeer> unix_datagram(Way way, const std::string& directory,
                                           std::vector<std::string>& options) {
-  return std::make_unique<UnixDatagramPeer>(way, directory, options);
+  const auto address_of = [](const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    return Address::of(address);
+  };
+  const std::string theirs = directory + "/theirs";
+  const std::string ours = directory + "/ours";
+  options = {"--unix", way == Way::kIn ? theirs : ours, "--answers"};
+  return std::make_unique<DatagramPeer>(way, address_of(theirs), address_of(ours));
+}
+std::unique_ptr<BridgePeer> udp(Way way, const std::string& /*directory*/,
+                                std::vector<std::string>& options) {
+  const auto address_of = [](int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return Address::of(address);
+  };
+  const int theirs = 20'000 + ::getpid() % 10'000;
+  const int ours = theirs + 10'000;
+  options = {"--udp", "127.0.0.1:" + std::to_string(way == Way::kIn ? theirs : ours), "--answers"};
+  return std::make_unique<DatagramPeer>(way, address_of(theirs), address_of(ours));
 }
 std::unique_ptr<BridgePeer> posix_queue(Way way, const std::string& /*directory*/,
                                         std::vector<std::string>& options) {
@@ -209,6 +244,7 @@ std::unique_ptr<BridgePeer> system_v_queue(Way way, const std::string& /*directo
 
 const std::vector<BridgeKind>& record_bridges() {
   static const std::vector<BridgeKind> all = {{"unix-datagram", "datagram", unix_datagram},
+                                              {"udp", "datagram", udp},
                                               {"posix-mq", "mq", posix_queue},
                                               {"sysv-mq", "sysv", system_v_queue}};
   return all;
