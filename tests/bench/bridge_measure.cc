@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "spoolmq/queue.h"
@@ -22,6 +24,7 @@ constexpr int kMany = 5000;
 // More are under way than any queue of the kernel's holds: none waits for its peer to begin.
 constexpr int kUnderWay = 8;
 constexpr char kQueue[] = "q";
+constexpr std::chrono::milliseconds kLookAgain{2};
 
 // `spoolmq …`, silent, until the end of the scope.
 class Running {
@@ -87,6 +90,7 @@ void wait_until_empty(Queue& queue) {
   while (true) {
     const QueueStats stats = queue.stats();
     if (stats.of(State::kReady).messages + stats.of(State::kLeased).messages == 0) return;
+    std::this_thread::sleep_for(kLookAgain);  // each look takes the queue's lock
   }
 }
 
