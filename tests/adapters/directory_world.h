@@ -2,6 +2,7 @@
 // A queue and the directories around it on the in-memory twin, as one process sees them; restart()
 // is what the next process finds after a cut.
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,8 +28,8 @@ class LateClock final : public Clock {
   [[nodiscard]] std::string boot_id() const override {
     return "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + boot);
   }
-  int boot = 1;  // a power cut ends it
-  std::int64_t ahead_ms = 60'000;
+  int boot = 1;                                 // a power cut ends it
+  std::atomic<std::int64_t> ahead_ms = 60'000;  // a test sets it while an adapter runs
 
  private:
   SystemClock system_;

@@ -204,8 +204,8 @@ TEST_F(FifoBridge, WhatHasNoFrameIsDeadAndHoldsUpNothing) {
 TEST_F(FifoBridge, SettlesByTheReadersVerdicts) {
   for (const char* const body : {"good", "bad", "later"}) rig_.send(body);
   rig_.start<FifoOut>(answered());
+  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
   const Descriptor reader = open(path_, O_RDONLY);
-  const Descriptor answers = open(answers_path_, O_WRONLY);
   EXPECT_EQ(read_lines(reader, 3), "good\nbad\nlater\n");
   EXPECT_EQ(rig_.counters.moved, 0U);
   ASSERT_TRUE(write(answers, "ok\nno spoiled\nagain busy\n"));
@@ -217,8 +217,8 @@ TEST_F(FifoBridge, SettlesByTheReadersVerdicts) {
 TEST_F(FifoBridge, AnAnswerThatNothingWaitsForBreaksTheExchange) {
   rig_.send("one");
   rig_.start<FifoOut>(answered());
+  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
   const Descriptor reader = open(path_, O_RDONLY);
-  const Descriptor answers = open(answers_path_, O_WRONLY);
   read_lines(reader, 1);
   ASSERT_TRUE(write(answers, "ok\nok\n"));
   EXPECT_EQ(rig_.error().why(), "an answer that nothing waits for");
@@ -231,8 +231,8 @@ TEST_F(FifoBridge, AMessageWithoutAnswerHasFailed) {
   impatient.window = 1;
   const MessageId id = rig_.send("one");
   rig_.start<FifoOut>(impatient);
+  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
   const Descriptor reader = open(path_, O_RDONLY);
-  const Descriptor answers = open(answers_path_, O_WRONLY);
   EXPECT_EQ(rig_.error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(rig_.world.queue().status(id)->counters.failures, 1);
 }
@@ -241,8 +241,8 @@ TEST_F(FifoBridge, ReleasesWhatADeadReaderDidNotAnswer) {
   for (const char* const body : {"one", "two"}) rig_.send(body);
   rig_.start<FifoOut>(answered());
   {
+    const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
     const Descriptor reader = open(path_, O_RDONLY);
-    const Descriptor answers = open(answers_path_, O_WRONLY);
     read_lines(reader, 2);
     ASSERT_TRUE(write(answers, "ok\n"));
   }
