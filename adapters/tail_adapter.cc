@@ -118,7 +118,8 @@ void TailAdapter::count() {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   counters->waiting.store(target_->messages_waiting() + (has_piece_ ? piece_.ends.size() : 0),
                           kRelaxed);
-  if (moved.bytes == 0) return;
+  // Where a body brings its own end of line, its message is over without another byte.
+  if (moved.messages == 0 && moved.bytes == 0) return;
   counters->moved.fetch_add(moved.messages, kRelaxed);
   counters->bytes.fetch_add(moved.bytes, kRelaxed);
   counters->last_success_wall_ms.store(place_.clock->wall_ms(), kRelaxed);
