@@ -7,6 +7,7 @@
 
 #include "adapters/account_names.h"
 #include "adapters/key_table.h"
+#include "adapters/place_key.h"
 #include "adapters/socket_in_adapter.h"
 #include "adapters/socket_keys.h"
 
@@ -42,7 +43,7 @@ using Settings = SocketInSettings;
 
 constexpr auto kTable = std::to_array<KeyRow<Settings>>({
     {{"unix", "PATH", "listens at a Unix socket, made here"},
-     [](Settings& to, const KeyValue& given) { to.place.path = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.place.path = parse_file_path(given); }},
     {{"mode", "OCTAL", "permission bits of that path (default 0600)"},
      [](Settings& to, const KeyValue& given) { to.place.mode = parse_mode(given); }},
     {{"owner-group", "G", "its group, a name or a number"}, read_group},
@@ -75,11 +76,11 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
     {{"handshake-timeout", "D", "for a client's TLS handshake (default 10s)"},
      [](Settings& to, const KeyValue& given) { to.handshake_ms = parse_some_time(given); }},
     {{"tls-certificate", "PATH", "PEM, with those between it and its root: TLS 1.2 or 1.3 only"},
-     [](Settings& to, const KeyValue& given) { to.tls.certificate = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.certificate = parse_file_path(given); }},
     {{"tls-key", "PATH", "its private key, PEM"},
-     [](Settings& to, const KeyValue& given) { to.tls.key = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.key = parse_file_path(given); }},
     {{"tls-client-ca", "PATH", "clients must have a certificate signed by one of these"},
-     [](Settings& to, const KeyValue& given) { to.tls.authorities = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.authorities = parse_file_path(given); }},
     {{"insecure", "", "other machines may connect without TLS"},
      [](Settings& to, const KeyValue& given) { to.place.may_be_exposed = parse_flag(given); }},
 });

@@ -3,20 +3,6 @@
 #include <algorithm>
 
 namespace spoolmq::adapters {
-namespace {
-
-constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less its NUL
-
-}  // namespace
-
-std::string parse_path(const KeyValue& given) {
-  const std::string& path = given.value;
-  if (path.empty() || path.front() != '/' || path.back() == '/' || path.size() > kMaxPathBytes ||
-      path.find('\0') != std::string::npos) {
-    throw bad_value(given, "it must be the absolute path of a file");
-  }
-  return path;
-}
 
 HostPort parse_address(const KeyValue& given) {
   const auto place = parse_host_port(given.value);

@@ -11,7 +11,6 @@ namespace spoolmq::adapters {
 
 inline constexpr std::size_t kLargestFrameBytes = 1 << 30;
 
-std::string parse_path(const KeyValue& given);  // absolute, of a file
 HostPort parse_address(const KeyValue& given);
 FrameKind parse_framing(const KeyValue& given);
 std::size_t parse_frame_bytes(const KeyValue& given);

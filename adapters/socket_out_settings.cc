@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapters/key_table.h"
+#include "adapters/place_key.h"
 #include "adapters/socket_keys.h"
 #include "adapters/socket_out_adapter.h"
 
@@ -36,7 +37,7 @@ void read_tls_name(Settings& settings, const KeyValue& given) {
 
 constexpr auto kTable = std::to_array<KeyRow<Settings>>({
     {{"unix", "PATH", "connects to a Unix socket"},
-     [](Settings& to, const KeyValue& given) { to.path = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.path = parse_file_path(given); }},
     {{"tcp", "HOST:PORT", "connects to the first of these that answers", KeyTimes::kMany},
      read_address},
     {{"allow-users", "U", "who may listen at that path: names or numbers", KeyTimes::kMany},
@@ -60,12 +61,12 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
     {{"tls", "", "TLS 1.2 or 1.3; the other side's certificate is checked, and its name"},
      [](Settings& to, const KeyValue& given) { to.has_tls = parse_flag(given); }},
     {{"tls-ca", "PATH", "PEM: who may have signed it (default: whom the system trusts)"},
-     [](Settings& to, const KeyValue& given) { to.tls.authorities = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.authorities = parse_file_path(given); }},
     {{"tls-name", "HOST", "the name it must be for (default: the host of tcp)"}, read_tls_name},
     {{"tls-certificate", "PATH", "PEM, our own, for a server that asks"},
-     [](Settings& to, const KeyValue& given) { to.tls.certificate = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.certificate = parse_file_path(given); }},
     {{"tls-key", "PATH", "its private key, PEM"},
-     [](Settings& to, const KeyValue& given) { to.tls.key = parse_path(given); }},
+     [](Settings& to, const KeyValue& given) { to.tls.key = parse_file_path(given); }},
 });
 
 void check_tls(const Settings& settings, std::span<const KeyValue> given) {

@@ -5,29 +5,21 @@
 #include <string_view>
 #include <utility>
 
+#include "adapters/place_key.h"
+
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less its NUL
 constexpr std::array<std::string_view, 3> kPlaces{"command", "fifo", "socket"};
 
 // ---- Readers of one key
 
-std::string parse_path(const KeyValue& given) {
-  const std::string& path = given.value;
-  if (path.empty() || path.front() != '/' || path.back() == '/' || path.size() > kMaxPathBytes ||
-      path.find('\0') != std::string::npos) {
-    throw bad_value(given, "it must be the absolute path of a file");
-  }
-  return path;
-}
-
 void read_fifo(TailSettings& settings, const KeyValue& given) {
-  settings.place = FifoPlace{parse_path(given)};
+  settings.place = FifoPlace{parse_file_path(given)};
 }
 
 void read_socket(TailSettings& settings, const KeyValue& given) {
-  settings.place = SocketPlace{parse_path(given)};
+  settings.place = SocketPlace{parse_file_path(given)};
 }
 
 // One word after the other.
