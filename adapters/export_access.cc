@@ -1,13 +1,10 @@
 #include "adapters/export_access.h"
 
-#include <grp.h>
-
-#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <string>
-#include <vector>
 
+#include "adapters/account_names.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -30,23 +27,9 @@ std::uint32_t process_umask() {
   return kUsualUmask;
 }
 
-std::uint32_t find_group(const std::string& text) {
-  std::uint32_t number = 0;
-  const char* const end = text.data() + text.size();
-  if (const auto parsed = std::from_chars(text.data(), end, number);
-      parsed.ec == std::errc() && parsed.ptr == end) {
-    return number;
-  }
-  constexpr std::size_t kMostBytes = 1 << 20;
-  group entry{};
-  group* found = nullptr;
-  for (std::vector<char> buffer(4096); buffer.size() <= kMostBytes;
-       buffer.resize(buffer.size() * 2)) {
-    const int code = getgrnam_r(text.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    if (code == ERANGE) continue;
-    if (found != nullptr) return found->gr_gid;
-    break;
-  }
+std::uint32_t group_of(const std::string& text) {
+  if (const auto number = account_number(text)) return *number;
+  if (const auto group = group_of_name(text)) return *group;
   throw Error(ErrorCode::kUsage, "export", "group " + text, "there is no such group");
 }
 
@@ -55,7 +38,7 @@ std::uint32_t find_group(const std::string& text) {
 ExportAccess ExportAccess::of(const ExportSettings& settings) {
   ExportAccess access;
   access.mode = settings.mode.value_or(kDefaultMode & ~process_umask());
-  if (!settings.group.empty()) access.gid = find_group(settings.group);
+  if (!settings.group.empty()) access.gid = group_of(settings.group);
   return access;
 }
 

@@ -1,19 +1,16 @@
 #include "adapters/launch.h"
 
-#include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "adapters/account_names.h"
 #include "adapters/message_environment.h"
 #include "spoolmq/error.h"
 
@@ -21,17 +18,9 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
-constexpr std::size_t kMostEntryBytes = 1 << 20;  // of a user's or group's entry
 
 [[noreturn]] void refuse(std::string_view what, std::string_view why) {
   throw Error(ErrorCode::kConfiguration, "run as", what, why);
-}
-
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 // ---- Users and groups
@@ -44,45 +33,23 @@ struct User {
   std::string shell = "/bin/sh";
 };
 
-// Calls one of the getpw…_r and getgr…_r with room enough. Null: there is none of that name.
-template <typename Entry, typename Ask>
-const Entry* look_up(Entry& entry, std::string& room, const Ask& ask) {
-  Entry* found = nullptr;
-  for (room.resize(1024); room.size() <= kMostEntryBytes; room.resize(room.size() * 2)) {
-    const int error_number = ask(&entry, room.data(), room.size(), &found);
-    if (error_number != ERANGE) break;
-  }
-  return found;
-}
-
 User user_of(const passwd& entry) {
   return {entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir, entry.pw_shell};
 }
 
-User find_user(const std::string& name) {
-  passwd entry{};
-  std::string room;
-  const auto number = parse_number(name);
-  const passwd* const found =
-      look_up(entry, room, [&](passwd* to, char* buffer, std::size_t size, passwd** result) {
-        return number ? ::getpwuid_r(*number, to, buffer, size, result)
-                      : ::getpwnam_r(name.c_str(), to, buffer, size, result);
-      });
-  if (found != nullptr) return user_of(*found);
+User user_to_be(const std::string& name) {
+  User user;
+  const auto take = [&user](const passwd& entry) { user = user_of(entry); };
+  const auto number = account_number(name);
+  if (number ? with_user(*number, take) : with_user(name, take)) return user;
   if (!number) refuse(name, "there is no such user");
   return {*number, *number, {}};
 }
 
-gid_t find_group(const std::string& name) {
-  if (const auto number = parse_number(name)) return *number;
-  group entry{};
-  std::string room;
-  const group* const found =
-      look_up(entry, room, [&](group* to, char* buffer, std::size_t size, group** result) {
-        return ::getgrnam_r(name.c_str(), to, buffer, size, result);
-      });
-  if (found == nullptr) refuse(name, "there is no such group");
-  return found->gr_gid;
+gid_t group_to_be(const std::string& name) {
+  if (const auto number = account_number(name)) return *number;
+  if (const auto found = group_of_name(name)) return *found;
+  refuse(name, "there is no such group");
 }
 
 // ---- What it takes to become one
@@ -176,8 +143,8 @@ void add_user(Launch& launch, const User& user, gid_t gid, bool has_group) {
 Launch prepare_launch(const ProgramSettings& program) {
   Launch launch;
   launch.words = program.words;
-  User user = find_user(program.user.empty() ? std::to_string(::geteuid()) : program.user);
-  const gid_t gid = !program.group.empty() ? find_group(program.group)
+  User user = user_to_be(program.user.empty() ? std::to_string(::geteuid()) : program.user);
+  const gid_t gid = !program.group.empty() ? group_to_be(program.group)
                     : program.user.empty() ? ::getegid()
                                            : user.gid;
   const bool changes = user.uid != ::geteuid() || gid != ::getegid();
