@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <limits>
 
+#include "adapters/unix_place.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -24,51 +24,13 @@ Descriptor new_socket(int family) {
 
 bool is_absent(int error_number) { return error_number == ECONNREFUSED || error_number == ENOENT; }
 
-// An address holds 108 bytes: a longer path is reached through its directory, which is held open.
-class UnixPlace {
- public:
-  explicit UnixPlace(const std::string& path)
-      : name_(path.substr(path.rfind('/') + 1)),
-        directory_(
-            ::open(path.substr(0, path.rfind('/') + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-        error_(directory_.is_open() ? 0 : errno) {
-    std::string shown = path;
-    if (shown.size() >= sizeof address_.sun_path) {
-      shown = "/proc/self/fd/" + std::to_string(directory_.number()) + "/" + name_;
-    }
-    if (shown.size() >= sizeof address_.sun_path && error_ == 0) error_ = ENAMETOOLONG;
-    address_.sun_family = AF_UNIX;
-    if (error_ == 0) std::memcpy(address_.sun_path, shown.data(), shown.size());
-  }
-  [[nodiscard]] int error() const { return error_; }
-  [[nodiscard]] int directory() const { return directory_.number(); }
-  [[nodiscard]] const char* name() const { return name_.c_str(); }
-  // 0, or errno.
-  [[nodiscard]] int connect(const Descriptor& socket) const {
-    return ::connect(socket.number(), address(), sizeof address_) == 0 ? 0 : errno;
-  }
-  [[nodiscard]] int bind(const Descriptor& socket) const {
-    return ::bind(socket.number(), address(), sizeof address_) == 0 ? 0 : errno;
-  }
-
- private:
-  [[nodiscard]] const sockaddr* address() const {
-    return reinterpret_cast<const sockaddr*>(&address_);
-  }
-
-  std::string name_;
-  Descriptor directory_;
-  int error_;
-  sockaddr_un address_{};
-};
-
 void remove_left_over(const std::string& path, const UnixPlace& place) {
   struct stat status {};
   if (::fstatat(place.directory(), place.name(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   if (!S_ISSOCK(status.st_mode)) {
     throw Error(ErrorCode::kConfiguration, "bind", path, "something that is no socket is there");
   }
-  if (!is_absent(place.connect(new_socket(AF_UNIX)))) {
+  if (!is_absent(place.connect(new_socket(AF_UNIX).number()))) {
     throw Error(ErrorCode::kUnavailable, "bind", path, "another process has it");
   }
   ::unlinkat(place.directory(), place.name(), 0);
@@ -86,7 +48,7 @@ Descriptor bind_unix_datagram(const std::string& path, std::uint32_t mode) {
   ::setsockopt(socket.number(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   // bind(2) gives the name the socket's own mode less the umask: nobody ever finds it wider open.
   ::fchmod(socket.number(), mode);
-  if (const int error_number = place.bind(socket); error_number != 0) {
+  if (const int error_number = place.bind(socket.number()); error_number != 0) {
     throw Error::from_errno(error_number, "bind", path);
   }
   if (::fchmodat(place.directory(), place.name(), mode, 0) != 0) {
@@ -103,7 +65,7 @@ Descriptor connect_unix_datagram(const std::string& path) {
              sizeof unnamed.sun_family) != 0) {
     throw Error::from_errno(errno, "make", "an address");
   }
-  const int error_number = place.error() != 0 ? place.error() : place.connect(socket);
+  const int error_number = place.error() != 0 ? place.error() : place.connect(socket.number());
   if (is_absent(error_number)) {
     throw Error(ErrorCode::kUnavailable, "connect", path, "nobody receives there");
   }

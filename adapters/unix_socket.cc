@@ -4,13 +4,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "adapters/descriptor.h"
+#include "adapters/unix_place.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -23,57 +22,20 @@ timeval as_timeval(std::chrono::milliseconds duration) {
   return {duration.count() / 1000, duration.count() % 1000 * 1000};
 }
 
-// The directory is held open, so that the name is looked up in it whatever its own path's length.
-class Place {
- public:
-  explicit Place(const std::string& path)
-      : slash_(path.rfind('/')),
-        name_(path.substr(slash_ + 1)),
-        directory_(::open(slash_ == 0 ? "/" : path.substr(0, slash_).c_str(),
-                          O_PATH | O_DIRECTORY | O_CLOEXEC)),
-        error_(directory_.number() < 0 ? errno : 0) {
-    address_.sun_family = AF_UNIX;
-    std::string shown = path;
-    if (shown.size() >= sizeof address_.sun_path) {
-      shown = "/proc/self/fd/" + std::to_string(directory_.number()) + "/" + name_;
-    }
-    if (shown.size() >= sizeof address_.sun_path) error_ = error_ != 0 ? error_ : ENAMETOOLONG;
-    if (error_ == 0) std::memcpy(address_.sun_path, shown.data(), shown.size());
-  }
-  [[nodiscard]] int error() const { return error_; }
-  [[nodiscard]] int directory() const { return directory_.number(); }
-  [[nodiscard]] const char* name() const { return name_.c_str(); }
-  [[nodiscard]] const sockaddr* address() const {
-    return reinterpret_cast<const sockaddr*>(&address_);
-  }
-
- private:
-  std::size_t slash_;
-  std::string name_;
-  Descriptor directory_;
-  int error_;
-  sockaddr_un address_{};
-};
-
 int new_socket(int flags) {
   const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   if (made < 0) throw Error::from_errno(errno, "make", "a socket");
   return made;
 }
 
-// 0: somebody listens there; else errno.
-int try_connect(int socket, const Place& place) {
-  return ::connect(socket, place.address(), sizeof(sockaddr_un)) == 0 ? 0 : errno;
-}
-
-void remove_left_over(const std::string& path, const Place& place) {
+void remove_left_over(const std::string& path, const UnixPlace& place) {
   struct stat status {};
   if (::fstatat(place.directory(), place.name(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   if (!S_ISSOCK(status.st_mode)) {
     throw Error(ErrorCode::kCannotCreate, "listen", path, "something that is no socket is there");
   }
   const Descriptor probe(new_socket(SOCK_NONBLOCK));
-  const int error_number = try_connect(probe.number(), place);
+  const int error_number = place.connect(probe.number());
   if (error_number != ECONNREFUSED && error_number != ENOENT) {
     throw Error(ErrorCode::kUnavailable, "listen", path, "another process listens there");
   }
@@ -85,13 +47,13 @@ void remove_left_over(const std::string& path, const Place& place) {
 }  // namespace
 
 int listen_at(const std::string& path, std::uint32_t mode, std::optional<gid_t> group) {
-  const Place place(path);
+  const UnixPlace place(path);
   if (place.error() != 0) throw Error::from_errno(place.error(), "listen", path);
   remove_left_over(path, place);
   Descriptor socket(new_socket(SOCK_NONBLOCK));
   // bind(2) gives the name the socket's own mode less the umask: nobody ever finds it wider open.
   ::fchmod(socket.number(), mode);
-  if (::bind(socket.number(), place.address(), sizeof(sockaddr_un)) != 0 ||
+  if (place.bind(socket.number()) != 0 ||
       ::fchownat(place.directory(), place.name(), static_cast<uid_t>(-1),
                  group.value_or(kSameGroup), AT_SYMLINK_NOFOLLOW) != 0 ||
       ::fchmodat(place.directory(), place.name(), mode, 0) != 0 ||
@@ -102,14 +64,14 @@ int listen_at(const std::string& path, std::uint32_t mode, std::optional<gid_t> 
 }
 
 std::optional<int> connect_to(const std::string& path, std::chrono::milliseconds patience) {
-  const Place place(path);
+  const UnixPlace place(path);
   if (place.error() == ENOENT) return std::nullopt;
   if (place.error() != 0) throw Error::from_errno(place.error(), "connect", path);
   Descriptor socket(new_socket(0));
   // For as long connect(2) waits for its turn where many others want to be answered.
   const timeval limit = as_timeval(patience);
   ::setsockopt(socket.number(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  const int error_number = try_connect(socket.number(), place);
+  const int error_number = place.connect(socket.number());
   if (error_number == ECONNREFUSED || error_number == ENOENT) return std::nullopt;
   if (error_number == EAGAIN) {
     throw Error(ErrorCode::kUnavailable, "connect", path, "too many others wait to be answered");

@@ -1,7 +1,7 @@
 #pragma once
-// Listening at and connecting to sockets that have a path (unix(7)). An address holds 108 bytes; a
-// longer path is reached through /proc/self/fd and its directory. Both return a non-blocking
-// descriptor that the caller closes. Throw Error.
+// Listening at and connecting to sockets that have a path (unix(7)), of
+// whatever length (unix_place.h). Both return a non-blocking descriptor that the caller closes.
+// Throw Error.
 
 #include <sys/types.h>
 
