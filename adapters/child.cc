@@ -198,20 +198,20 @@ CommandEnd Child::reap(Rest rest) {
   return {ended.si_code == CLD_EXITED ? Ending::kExited : Ending::kSignalled, ended.si_status};
 }
 
-CommandEnd cannot_start(const Error& error) {
+std::optional<CommandEnd> end_of_failed_start(const Error& error) {
   switch (error.error_number()) {
     case ENOENT:
     case ENOTDIR:
-      return {Ending::kExited, kNoCommand, error.what()};
+      return CommandEnd{Ending::kExited, kNoCommand, error.what()};
     case EACCES:
     case EPERM:
     case ENOEXEC:
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
-      return {Ending::kExited, kCannotRun, error.what()};
+      return CommandEnd{Ending::kExited, kCannotRun, error.what()};
     default:
-      throw Error(error);
+      return std::nullopt;
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,8 +73,8 @@ class Child {
   std::int64_t due_boot_ms_ = INT64_MAX;  // the next stage
 };
 
-// The command that was asked for cannot be run, and why: it is missing (127) or not executable
-// (126), as shells say it. Throws the error where the reason lies elsewhere.
-CommandEnd cannot_start(const Error& error);
+// What could not be started: as if it had ended with 127 (it is missing) or 126 (not executable),
+// as shells say it. nullopt: the reason lies elsewhere, in a shortage of ours.
+std::optional<CommandEnd> end_of_failed_start(const Error& error);
 
 }  // namespace spoolmq::adapters

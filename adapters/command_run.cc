@@ -98,7 +98,8 @@ void CommandRun::start(Child::Start start) {
   try {
     child_.emplace(start);
   } catch (const Error& error) {
-    end_ = cannot_start(error);
+    end_ = end_of_failed_start(error);
+    if (!end_) throw;
   }
   if (words_) words_->close_their_end();
   if (output) output_ = std::move(output->ours);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "adapters/body_feed.h"
 #include "adapters/whole_body.h"
 #include "spoolmq/error.h"
 
@@ -120,12 +119,7 @@ void FedProgram::start(std::int64_t now_boot_ms, std::vector<Outcome>& told) {
   } catch (const Error& error) {
     why_down_ = error.what();
     pause_.ended(now_boot_ms);
-    try {
-      static_cast<void>(cannot_start(error));
-    } catch (const Error&) {
-      return;  // a shortage of ours
-    }
-    told.push_back({MessageId(), Verdict::kStop, why_down_});
+    if (end_of_failed_start(error)) told.push_back({MessageId(), Verdict::kStop, why_down_});
   }
 }
 
@@ -247,13 +241,8 @@ void FedProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& told) {
   const bool by_itself = !running.broken || (running.closed && !running.child->was_told_to_end());
   why_down_ = with_words(by_itself ? describe(end) : *running.broken, running.words.text());
   const Verdict said = by_itself ? verdict_of(end) : Verdict::kNack;
-  if (winding_up_) {
-    settle_rest(Verdict::kRelease, why_down_, told);
-  } else if (said == Verdict::kPause || said == Verdict::kStop) {
-    settle_rest(said, why_down_, told);
-  } else {
-    settle_rest(Verdict::kNack, why_down_, told);
-  }
+  const Verdict of_this = is_out_of_order(said) ? said : Verdict::kNack;
+  settle_rest(winding_up_ ? Verdict::kRelease : of_this, why_down_, told);
   running_.reset();
   pause_.ended(now_boot_ms);
 }
@@ -267,7 +256,7 @@ void FedProgram::settle_rest(Verdict oldest, const std::string& why, std::vector
     rest.pop_front();
   }
   for (const UnderWay& one : rest) told.push_back({one.id, Verdict::kRelease});
-  if (died_on.is_nil() && oldest != Verdict::kPause && oldest != Verdict::kStop) return;
+  if (died_on.is_nil() && !is_out_of_order(oldest)) return;
   told.push_back({died_on, oldest, why});
 }
 

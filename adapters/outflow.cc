@@ -18,7 +18,7 @@ bool is_drained(Queue& queue) {
 }
 
 void heed(Verdict verdict, const AdapterPlace& place, std::string_view why) {
-  if (verdict != Verdict::kPause && verdict != Verdict::kStop) return;
+  if (!is_out_of_order(verdict)) return;
   throw Error(verdict == Verdict::kPause ? ErrorCode::kUnavailable : ErrorCode::kConfiguration,
               "hand on", place.name, why);
 }

@@ -114,7 +114,7 @@ PolledAdapter::Step SourceProgram::step() {
     try {
       running_.emplace(launch_, settings_.frames, place_.name);
     } catch (const Error& error) {
-      static_cast<void>(cannot_start(error));  // throws on a shortage of ours
+      if (!end_of_failed_start(error)) throw;
       throw Error(ErrorCode::kConfiguration, "start", subject_, error.why());
     }
   }

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <utility>
 
-#include "adapters/body_feed.h"
 #include "adapters/last_words.h"
 #include "adapters/pipe.h"
 #include "adapters/whole_body.h"
@@ -142,12 +141,7 @@ void TerminalProgram::start(std::int64_t now_boot_ms, std::vector<Outcome>& told
   } catch (const Error& error) {
     why_down_ = error.what();
     pause_.ended(now_boot_ms);
-    try {
-      static_cast<void>(cannot_start(error));
-    } catch (const Error&) {
-      return;  // a shortage of ours
-    }
-    told.push_back({MessageId(), Verdict::kStop, why_down_});
+    if (end_of_failed_start(error)) told.push_back({MessageId(), Verdict::kStop, why_down_});
   }
 }
 
@@ -244,15 +238,11 @@ void TerminalProgram::finish(std::int64_t now_boot_ms, std::vector<Outcome>& tol
   const CommandEnd end = running.child->reap(Rest::kKill);
   running.child.reset();
   const bool by_itself = !running.broken || (running.closed_itself && !was_told);
-  Verdict verdict = by_itself ? verdict_of(end) : Verdict::kNack;
+  const Verdict said = by_itself ? verdict_of(end) : Verdict::kNack;
   why_down_ = with_words(by_itself ? describe(end) : *running.broken, shown(running.text.text()));
-  const bool is_out_of_order = verdict == Verdict::kPause || verdict == Verdict::kStop;
-  if (winding_up_) {
-    verdict = Verdict::kRelease;
-  } else if (!is_out_of_order) {
-    verdict = Verdict::kNack;
-  }
-  if (running.stage == Stage::kBusy || (is_out_of_order && !winding_up_)) {
+  const Verdict of_this = is_out_of_order(said) ? said : Verdict::kNack;
+  const Verdict verdict = winding_up_ ? Verdict::kRelease : of_this;
+  if (running.stage == Stage::kBusy || is_out_of_order(verdict)) {
     told.push_back({running.id, verdict, why_down_});
   }
   running_.reset();

@@ -17,6 +17,11 @@ enum class Verdict : std::uint8_t {
   kNone,     // it is not ours to answer for: the lease is somebody else's now
 };
 
+// It is about whoever handles messages, not about the message.
+constexpr bool is_out_of_order(Verdict verdict) {
+  return verdict == Verdict::kPause || verdict == Verdict::kStop;
+}
+
 inline constexpr int kCannotRun = 126;  // as shells say it
 inline constexpr int kNoCommand = 127;
 
