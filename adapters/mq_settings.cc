@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "adapters/box_in.h"
+#include "adapters/box_keys.h"
 #include "adapters/box_out.h"
 #include "adapters/box_settings.h"
-#include "adapters/key_table.h"
 #include "adapters/posix_box.h"
 
 namespace spoolmq::adapters {
@@ -16,10 +16,9 @@ constexpr std::size_t kMostNameBytes = 255;  // mq_overview(7): NAME_MAX
 struct MqSettings {
   PosixBoxSettings box;
   std::string answers;
-  bool tagged = false;
-  std::size_t window = kDefaultBoxWindow;
-  std::int64_t answer_within_ms = kDefaultAnswerWithinMs;
+  BoxSettings bridge;
 };
+using Keys = BoxKeys<MqSettings>;
 
 std::string parse_object(const KeyValue& given) {
   const std::string& name = given.value;
@@ -33,15 +32,6 @@ std::string parse_object(const KeyValue& given) {
 void read_object(MqSettings& settings, const KeyValue& given) {
   settings.box.object = parse_object(given);
 }
-void read_mode(MqSettings& settings, const KeyValue& given) {
-  settings.box.mode = parse_mode(given);
-}
-void read_create(MqSettings& settings, const KeyValue& given) {
-  settings.box.create = parse_flag(given);
-}
-void read_remove(MqSettings& settings, const KeyValue& given) {
-  settings.box.remove = parse_flag(given);
-}
 // What the system allows is known where it makes the queue.
 long parse_attribute(const KeyValue& given) {
   return static_cast<long>(parse_count(given, 1, std::numeric_limits<std::int32_t>::max()));
@@ -52,55 +42,44 @@ void read_max_messages(MqSettings& settings, const KeyValue& given) {
 void read_message_bytes(MqSettings& settings, const KeyValue& given) {
   settings.box.message_bytes = static_cast<long>(parse_bytes(given));
 }
-void read_window(MqSettings& settings, const KeyValue& given) {
-  settings.window = parse_count(given, 1, kMostBoxWindow);
-}
 void read_answers(MqSettings& settings, const KeyValue& given) {
   settings.answers = parse_object(given);
 }
-void read_answer_within(MqSettings& settings, const KeyValue& given) {
-  settings.answer_within_ms = parse_duration_ms(given);
-}
-void read_tagged(MqSettings& settings, const KeyValue& given) {
-  settings.tagged = parse_flag(given);
-}
 
 constexpr KeyRow<MqSettings> kObject{{"object", "/NAME", "the message queue"}, read_object};
-constexpr KeyRow<MqSettings> kCreate{{"create", "", "makes it where there is none"}, read_create};
+constexpr KeyRow<MqSettings> kCreate{{"create", "", "makes it where there is none"},
+                                     Keys::read_create};
 constexpr KeyRow<MqSettings> kMode{
-    {"mode", "OCTAL", "of one that it makes, exactly (default 0600)"}, read_mode};
+    {"mode", "OCTAL", "of one that it makes, exactly (default 0600)"}, Keys::read_mode};
 constexpr KeyRow<MqSettings> kMaxMessages{
     {"max-messages", "N", "of one that it makes (default: the system's msg_default)"},
     read_max_messages};
 constexpr KeyRow<MqSettings> kMessageBytes{
     {"message-bytes", "S", "of one that it makes (default: the system's msgsize_default)"},
     read_message_bytes};
-constexpr KeyRow<MqSettings> kRemove{{"remove", "", "removes it when the bridge ends"},
-                                     read_remove};
 
 constexpr auto kInTable = std::to_array<KeyRow<MqSettings>>({
     kObject,
     {{"answers", "/NAME", "where a line about each message goes once it is durable"}, read_answers},
-    {{"tagged", "", "each message begins with a word that its answer repeats"}, read_tagged},
-    {{"window", "N", "messages taken for one sync (default 64)"}, read_window},
+    Keys::kTagged,
+    Keys::kWindowIn,
     kCreate,
     kMode,
     kMaxMessages,
     kMessageBytes,
-    kRemove,
+    Keys::kRemove,
 });
 constexpr auto kOutTable = std::to_array<KeyRow<MqSettings>>({
     kObject,
     {{"answers", "/NAME", "where a line about each message comes from: acknowledged by it"},
      read_answers},
-    {{"answer-within", "D", "without an answer by then it failed, and goes again (default 60s)"},
-     read_answer_within},
-    {{"window", "N", "messages that may be unanswered (default 64)"}, read_window},
+    Keys::kAnswerWithin,
+    Keys::kWindowOut,
     kCreate,
     kMode,
     kMaxMessages,
     kMessageBytes,
-    kRemove,
+    Keys::kRemove,
 });
 
 BoxSettings::Open opener(const PosixBoxSettings& box, PosixBox::Way way) {
@@ -109,10 +88,7 @@ BoxSettings::Open opener(const PosixBoxSettings& box, PosixBox::Way way) {
 
 void check(const MqSettings& settings, std::span<const KeyValue> given) {
   if (settings.answers.empty()) {
-    for (const std::string_view key : {"tagged", "answer-within"}) {
-      const KeyValue* const one = find_value(given, key);
-      if (one != nullptr && one->value != "false") throw clash(*one, "it needs answers");
-    }
+    refuse_without_answers(given);
     return;
   }
   if (settings.answers == settings.box.object) {
@@ -121,7 +97,7 @@ void check(const MqSettings& settings, std::span<const KeyValue> given) {
 }
 
 BoxSettings boxes(const MqSettings& settings, PosixBox::Way way) {
-  BoxSettings made;
+  BoxSettings made = settings.bridge;
   made.open = opener(settings.box, way);
   if (!settings.answers.empty()) {
     PosixBoxSettings answers = settings.box;
@@ -129,9 +105,6 @@ BoxSettings boxes(const MqSettings& settings, PosixBox::Way way) {
     const bool is_in = way == PosixBox::Way::kIn;
     made.open_answers = opener(answers, is_in ? PosixBox::Way::kOut : PosixBox::Way::kIn);
   }
-  made.tagged = settings.tagged;
-  made.window = settings.window;
-  made.answer_within_ms = settings.answer_within_ms;
   return made;
 }
 

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "adapters/box_in.h"
+#include "adapters/box_keys.h"
 #include "adapters/box_out.h"
 #include "adapters/box_settings.h"
-#include "adapters/key_table.h"
 #include "adapters/sysv_box.h"
 #include "adapters/sysv_key.h"
 
@@ -16,10 +16,9 @@ namespace {
 struct SysvSettings {
   SysvBoxSettings box;
   std::optional<SysvKey> answers;
-  bool tagged = false;
-  std::size_t window = kDefaultBoxWindow;
-  std::int64_t answer_within_ms = kDefaultAnswerWithinMs;
+  BoxSettings bridge;
 };
+using Keys = BoxKeys<SysvSettings>;
 
 void read_key(SysvSettings& settings, const KeyValue& given) {
   settings.box.key = parse_sysv_key(given);
@@ -30,15 +29,6 @@ void read_path(SysvSettings& settings, const KeyValue& given) {
 }
 void read_project(SysvSettings& settings, const KeyValue& given) {
   settings.box.key.project = parse_ftok_project(given);
-}
-void read_create(SysvSettings& settings, const KeyValue& given) {
-  settings.box.create = parse_flag(given);
-}
-void read_mode(SysvSettings& settings, const KeyValue& given) {
-  settings.box.mode = parse_mode(given);
-}
-void read_remove(SysvSettings& settings, const KeyValue& given) {
-  settings.box.remove = parse_flag(given);
 }
 void read_type_in(SysvSettings& settings, const KeyValue& given) {
   const char* const end = given.value.data() + given.value.size();
@@ -57,17 +47,8 @@ void read_max_bytes(SysvSettings& settings, const KeyValue& given) {
     throw bad_value(given, "not a size from 1 to 64M");
   }
 }
-void read_window(SysvSettings& settings, const KeyValue& given) {
-  settings.window = parse_count(given, 1, kMostBoxWindow);
-}
 void read_answers(SysvSettings& settings, const KeyValue& given) {
   settings.answers = parse_sysv_key(given);
-}
-void read_answer_within(SysvSettings& settings, const KeyValue& given) {
-  settings.answer_within_ms = parse_duration_ms(given);
-}
-void read_tagged(SysvSettings& settings, const KeyValue& given) {
-  settings.tagged = parse_flag(given);
 }
 
 constexpr KeyRow<SysvSettings> kKey{{"key", "NUMBER", "of the message queue: 17, 0x1a2b"},
@@ -77,11 +58,9 @@ constexpr KeyRow<SysvSettings> kPath{{"path", "PATH", "instead of a key: ftok(3)
 constexpr KeyRow<SysvSettings> kProject{
     {"project", "N", "and of this number, 1 to 255 (default 1)"}, read_project};
 constexpr KeyRow<SysvSettings> kCreate{{"create", "", "makes the queue where there is none"},
-                                       read_create};
+                                       Keys::read_create};
 constexpr KeyRow<SysvSettings> kMode{{"mode", "OCTAL", "of one that it makes (default 0600)"},
-                                     read_mode};
-constexpr KeyRow<SysvSettings> kRemove{{"remove", "", "removes it when the bridge ends"},
-                                       read_remove};
+                                     Keys::read_mode};
 
 constexpr auto kInTable = std::to_array<KeyRow<SysvSettings>>({
     kKey,
@@ -92,11 +71,11 @@ constexpr auto kInTable = std::to_array<KeyRow<SysvSettings>>({
     {{"max-bytes", "S", "a longer message is refused (default 10M)"}, read_max_bytes},
     {{"answers", "NUMBER", "the key of the queue that gets a line about each message"},
      read_answers},
-    {{"tagged", "", "each message begins with a word that its answer repeats"}, read_tagged},
-    {{"window", "N", "messages taken for one sync (default 64)"}, read_window},
+    Keys::kTagged,
+    Keys::kWindowIn,
     kCreate,
     kMode,
-    kRemove,
+    Keys::kRemove,
 });
 constexpr auto kOutTable = std::to_array<KeyRow<SysvSettings>>({
     kKey,
@@ -105,12 +84,11 @@ constexpr auto kOutTable = std::to_array<KeyRow<SysvSettings>>({
     {{"type", "N", "of all messages (default: their header sysv-type, or 1)"}, read_type_out},
     {{"answers", "NUMBER", "the key of the queue with a line about each: acknowledged by it"},
      read_answers},
-    {{"answer-within", "D", "without an answer by then it failed, and goes again (default 60s)"},
-     read_answer_within},
-    {{"window", "N", "messages that may be unanswered (default 64)"}, read_window},
+    Keys::kAnswerWithin,
+    Keys::kWindowOut,
     kCreate,
     kMode,
-    kRemove,
+    Keys::kRemove,
 });
 
 BoxSettings::Open opener(const SysvBoxSettings& box) {
@@ -128,10 +106,7 @@ void check(SysvSettings& settings, std::span<const KeyValue> given, std::string_
     settings.box.key.project = 1;
   }
   if (!settings.answers) {
-    for (const std::string_view key : {"tagged", "answer-within"}) {
-      const KeyValue* const one = find_value(given, key);
-      if (one != nullptr && one->value != "false") throw clash(*one, "it needs answers");
-    }
+    refuse_without_answers(given);
     return;
   }
   if (settings.box.key.path.empty() && settings.answers->key == settings.box.key.key) {
@@ -140,7 +115,7 @@ void check(SysvSettings& settings, std::span<const KeyValue> given, std::string_
 }
 
 BoxSettings boxes(const SysvSettings& settings) {
-  BoxSettings made;
+  BoxSettings made = settings.bridge;
   made.open = opener(settings.box);
   if (settings.answers) {
     SysvBoxSettings answers = settings.box;
@@ -148,9 +123,6 @@ BoxSettings boxes(const SysvSettings& settings) {
     answers.type = 0;
     made.open_answers = opener(answers);
   }
-  made.tagged = settings.tagged;
-  made.window = settings.window;
-  made.answer_within_ms = settings.answer_within_ms;
   return made;
 }
 
