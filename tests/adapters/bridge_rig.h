@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,8 +16,11 @@
 #include "adapters/bridge_kinds.h"
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
+#include "tests/support/until.h"
 
 namespace spoolmq::adapters::test {
+
+using spoolmq::test::until;
 
 inline std::shared_ptr<const BridgePlan> plan_of(
     std::string_view type, const std::vector<std::pair<std::string, std::string>>& keys) {
@@ -90,15 +92,6 @@ class BridgeRig {
   void end() {
     stop();
     adapter.reset();
-  }
-  // False: the condition does not hold within 20 s.
-  static bool until(const std::function<bool()>& holds) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-    return true;
   }
   // What it threw last, within 20 s.
   Error error() {

@@ -97,7 +97,7 @@ class DatagramBridge : public ::testing::Test {
   }
   Descriptor client() {
     Descriptor made;
-    EXPECT_TRUE(TurningRig::until([&] {
+    EXPECT_TRUE(until([&] {
       try {
         made = connect_unix_datagram(path_);
       } catch (const Error&) {
@@ -114,7 +114,7 @@ class DatagramBridge : public ::testing::Test {
     std::array<char, 4096> buffer{};
     ssize_t got = -1;
     socklen_t length = sizeof(sockaddr_un);
-    EXPECT_TRUE(TurningRig::until([&] {
+    EXPECT_TRUE(until([&] {
       got = ::recvfrom(from.number(), buffer.data(), buffer.size(), MSG_DONTWAIT,
                        reinterpret_cast<sockaddr*>(sender), sender != nullptr ? &length : nullptr);
       return got >= 0;
@@ -152,7 +152,7 @@ TEST_F(DatagramBridge, RefusesWhoIsNotAllowed) {
   strict.allowed_users.emplace({::getuid() + 1});
   rig_.start<DatagramIn>(strict);
   send(client(), "x");
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.refused == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.refused == 1; }));
   EXPECT_EQ(rig_.counters.moved, 0U);
 }
 
@@ -163,7 +163,7 @@ TEST_F(DatagramBridge, ClosesDescriptorsThatAreSentAlong) {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
   };
   send(one, "before");
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 1; }));
+  ASSERT_TRUE(until([&] { return rig_.counters.moved == 1; }));
   const auto before = open_ones();
   for (std::uint64_t i = 0; i < 20; ++i) {
     std::array<int, 8> passed{};
@@ -182,7 +182,7 @@ TEST_F(DatagramBridge, ClosesDescriptorsThatAreSentAlong) {
     header->cmsg_len = CMSG_LEN(sizeof passed);
     std::memcpy(CMSG_DATA(header), passed.data(), sizeof passed);
     ASSERT_EQ(::sendmsg(one.number(), &message, 0), 1);
-    ASSERT_TRUE(TurningRig::until([&] { return rig_.counters.moved == i + 2; }));
+    ASSERT_TRUE(until([&] { return rig_.counters.moved == i + 2; }));
   }
   EXPECT_LE(open_ones(), before + 3) << "of the queue, not of the sender";
 }
@@ -200,7 +200,7 @@ TEST_F(DatagramBridge, AnswersByKeyAndTakesTheSameKeyOnce) {
   send(one, "k2 " + std::string(1000, 'x'));
   EXPECT_EQ(receive(one), "no k2 it has 1003 bytes, at most 1000 are taken\n");
   send(one, "nokey");
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.refused == 2; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.refused == 2; }));
 }
 
 TEST_F(DatagramBridge, ReplacesALeftOverAndRemovesItsOwn) {
@@ -209,7 +209,7 @@ TEST_F(DatagramBridge, ReplacesALeftOverAndRemovesItsOwn) {
   send(client(), "x");
   EXPECT_EQ(rig_.bodies(1), (Bodies{"x"}));
   std::filesystem::remove(path_);
-  EXPECT_TRUE(TurningRig::until([&] { return std::filesystem::exists(path_); })) << "made anew";
+  EXPECT_TRUE(until([&] { return std::filesystem::exists(path_); })) << "made anew";
   send(client(), "y");
   EXPECT_EQ(rig_.bodies(2).back(), "y");
   rig_.stop();
@@ -245,7 +245,7 @@ TEST_F(DatagramBridge, SendsEachMessageAndRefusesWhatIsTooLong) {
   rig_.start<DatagramOut>(settings());
   EXPECT_EQ(receive(receiver), "one");
   EXPECT_EQ(receive(receiver), "two");
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 2; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.moved == 2; }));
   EXPECT_EQ(rig_.count(State::kDead), 1);
 }
 
@@ -255,7 +255,7 @@ TEST_F(DatagramBridge, WhatTheKernelFindsTooLongIsDead) {
   DatagramSettings wide = settings();
   wide.most_bytes = 16 << 20;
   rig_.start<DatagramOut>(wide);
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.count(State::kDead) == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.count(State::kDead) == 1; }));
 }
 
 TEST_F(DatagramBridge, LeasesNothingWhereNobodyReceives) {
@@ -312,7 +312,7 @@ TEST_F(DatagramBridge, SendsAgainUntilItIsAnswered) {
   ASSERT_GT(::sendto(receiver.number(), answer.data(), answer.size(), 0,
                      reinterpret_cast<const sockaddr*>(&sender), length),
             0);
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.moved == 1; }));
 }
 
 TEST_F(DatagramBridge, WithoutAnyAnswerTheReceiverIsDown) {
@@ -328,14 +328,14 @@ TEST_F(DatagramBridge, OneBridgeAnswersTheOther) {
   TurningRig receiving;
   DatagramSettings in = answered();
   receiving.start<DatagramIn>(in);
-  ASSERT_TRUE(TurningRig::until([&] { return std::filesystem::exists(path_); }));
+  ASSERT_TRUE(until([&] { return std::filesystem::exists(path_); }));
   Bodies sent;
   for (int i = 0; i < 300; ++i) rig_.send(sent.emplace_back(std::to_string(i)));
   DatagramSettings out = answered();
   out.answer_timeout_ms = 10'000;
   rig_.start<DatagramOut>(out);
   EXPECT_EQ(receiving.bodies(300), sent);
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 300; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.moved == 300; }));
 }
 
 }  // namespace

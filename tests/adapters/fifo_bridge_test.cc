@@ -35,10 +35,16 @@ class FifoBridge : public ::testing::Test {
     made.answers = FifoRules{answers_path_, {}, {}};
     return made;
   }
+  // Who comes while an answered bridge comes may be taken for one of before (fifo_pair.h).
+  template <typename Made>
+  void start_before_anybody(const FifoSettings& settings) {
+    rig_.start<Made>(settings);
+    ASSERT_TRUE(rig_.is_under_way());
+  }
   // As a program that waits for the other side.
   static Descriptor open(const std::string& path, int flags) {
     int number = -1;
-    EXPECT_TRUE(TurningRig::until([&] {
+    EXPECT_TRUE(until([&] {
       number = ::open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC);
       return number >= 0;
     }));
@@ -51,7 +57,7 @@ class FifoBridge : public ::testing::Test {
   static std::string read_until(const Descriptor& end,
                                 const std::function<bool(const std::string&)>& is) {
     std::string all;
-    EXPECT_TRUE(TurningRig::until([&] {
+    EXPECT_TRUE(until([&] {
       char buffer[4096];
       const ssize_t got = ::read(end.number(), buffer, sizeof buffer);
       if (got > 0) all.append(buffer, static_cast<std::size_t>(got));
@@ -92,7 +98,7 @@ TEST_F(FifoBridge, DropsHalfACountedFrameAndGoesOnWithTheNextWriter) {
   rig_.start<FifoIn>(counted);
   write(writer(), "3:one,10:half");
   EXPECT_EQ(rig_.bodies(1), (Bodies{"one"}));
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return rig_.counters.refused == 1; }));
   EXPECT_EQ(rig_.refusals().at(0), "it ended inside a frame");
   write(writer(), "3:two,");
   EXPECT_EQ(rig_.bodies(2).back(), "two");
@@ -104,10 +110,10 @@ TEST_F(FifoBridge, ClosesAStreamThatCannotBeUnderstoodAndComesBack) {
   rig_.start<FifoIn>(counted);
   const Descriptor bad = writer();
   ASSERT_TRUE(write(bad, "\xff\xff\xff\xffrest"));
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.counters.refused == 1; }));
-  ASSERT_TRUE(TurningRig::until([&] { return !write(bad, "x"); }));
+  ASSERT_TRUE(until([&] { return rig_.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return !write(bad, "x"); }));
   EXPECT_EQ(errno, EPIPE);
-  ASSERT_TRUE(TurningRig::until([&] { return write(writer(), "\0\0\0\4good"s); }));
+  ASSERT_TRUE(until([&] { return write(writer(), "\0\0\0\4good"s); }));
   EXPECT_EQ(rig_.bodies(1), (Bodies{"good"}));
 }
 
@@ -116,7 +122,7 @@ TEST_F(FifoBridge, FollowsAFifoThatWasMadeAnew) {
   const Descriptor old = writer();
   std::filesystem::remove(path_);
   ASSERT_TRUE(write(old, "to the old one\n"));
-  ASSERT_TRUE(TurningRig::until([&] { return std::filesystem::exists(path_); }));
+  ASSERT_TRUE(until([&] { return std::filesystem::exists(path_); }));
   write(writer(), "to the new one\n");
   EXPECT_EQ(rig_.bodies(2), (Bodies{"to the old one", "to the new one"}));
 }
@@ -124,7 +130,7 @@ TEST_F(FifoBridge, FollowsAFifoThatWasMadeAnew) {
 TEST_F(FifoBridge, AnswersEachMessageOnceItIsDurable) {
   FifoSettings limited = answered();
   limited.framing.most_bytes = 5;
-  rig_.start<FifoIn>(limited);
+  start_before_anybody<FifoIn>(limited);
   const Descriptor in = writer();
   const Descriptor answers = open(answers_path_, O_RDONLY);
   ASSERT_TRUE(write(in, "one\nmuch too long\ntwo\n"));
@@ -136,7 +142,7 @@ TEST_F(FifoBridge, AnswersEachMessageOnceItIsDurable) {
 }
 
 TEST_F(FifoBridge, ReadsNothingWhileNobodyReadsTheAnswers) {
-  rig_.start<FifoIn>(answered());
+  start_before_anybody<FifoIn>(answered());
   const Descriptor in = writer();
   const std::string lines(4096, '\n');
   while (write(in, lines)) {
@@ -149,7 +155,7 @@ TEST_F(FifoBridge, ReadsNothingWhileNobodyReadsTheAnswers) {
 }
 
 TEST_F(FifoBridge, ClosesTheAnswersBehindTheLastWriter) {
-  rig_.start<FifoIn>(answered());
+  start_before_anybody<FifoIn>(answered());
   for (int round = 0; round < 3; ++round) {
     Descriptor in = writer();
     const Descriptor answers = open(answers_path_, O_RDONLY);
@@ -166,11 +172,11 @@ TEST_F(FifoBridge, ClosesTheAnswersBehindTheLastWriter) {
 TEST_F(FifoBridge, LeasesNothingWhileNobodyReads) {
   rig_.send("one");
   rig_.start<FifoOut>(settings());
-  ASSERT_TRUE(TurningRig::until([&] { return std::filesystem::exists(path_); }));
+  ASSERT_TRUE(until([&] { return std::filesystem::exists(path_); }));
   EXPECT_EQ(rig_.count(State::kLeased), 0);
   const Descriptor reader = open(path_, O_RDONLY);
   EXPECT_EQ(read_lines(reader, 1), "one\n");
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.moved == 1; }));
 }
 
 TEST_F(FifoBridge, WhatADeadReaderLeftInThePipeGoesToTheNext) {
@@ -179,12 +185,12 @@ TEST_F(FifoBridge, WhatADeadReaderLeftInThePipeGoesToTheNext) {
   Descriptor reader = open(path_, O_RDONLY);
   pollfd readable{reader.number(), POLLIN, 0};
   ASSERT_EQ(::poll(&readable, 1, 10'000), 1);
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.count(State::kLeased) == 3; }));
+  ASSERT_TRUE(until([&] { return rig_.count(State::kLeased) == 3; }));
   char bytes[6];  // "one\ntw"
-  ASSERT_TRUE(TurningRig::until([&] { return ::read(reader.number(), bytes, 6) == 6; }));
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 1; })) << "it was read";
+  ASSERT_TRUE(until([&] { return ::read(reader.number(), bytes, 6) == 6; }));
+  ASSERT_TRUE(until([&] { return rig_.counters.moved == 1; })) << "it was read";
   reader.close();
-  ASSERT_TRUE(TurningRig::until([&] { return rig_.count(State::kReady) == 2; }));
+  ASSERT_TRUE(until([&] { return rig_.count(State::kReady) == 2; }));
   const Descriptor next = open(path_, O_RDONLY);
   EXPECT_EQ(read_lines(next, 2), "two\nthree\n");
 }
@@ -198,26 +204,26 @@ TEST_F(FifoBridge, WhatHasNoFrameIsDeadAndHoldsUpNothing) {
   rig_.start<FifoOut>(limited);
   const Descriptor reader = open(path_, O_RDONLY);
   EXPECT_EQ(read_lines(reader, 1), "good\n");
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.count(State::kDead) == 2; }));
+  EXPECT_TRUE(until([&] { return rig_.count(State::kDead) == 2; }));
 }
 
 TEST_F(FifoBridge, SettlesByTheReadersVerdicts) {
   for (const char* const body : {"good", "bad", "later"}) rig_.send(body);
-  rig_.start<FifoOut>(answered());
-  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
+  start_before_anybody<FifoOut>(answered());
+  const Descriptor answers = open(answers_path_, O_WRONLY);
   const Descriptor reader = open(path_, O_RDONLY);
   EXPECT_EQ(read_lines(reader, 3), "good\nbad\nlater\n");
   EXPECT_EQ(rig_.counters.moved, 0U);
   ASSERT_TRUE(write(answers, "ok\nno spoiled\nagain busy\n"));
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.counters.moved == 1; }));
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.count(State::kDead) == 1; }));
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.count(State::kDelayed) == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.counters.moved == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.count(State::kDead) == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.count(State::kDelayed) == 1; }));
 }
 
 TEST_F(FifoBridge, AnAnswerThatNothingWaitsForBreaksTheExchange) {
   rig_.send("one");
-  rig_.start<FifoOut>(answered());
-  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
+  start_before_anybody<FifoOut>(answered());
+  const Descriptor answers = open(answers_path_, O_WRONLY);
   const Descriptor reader = open(path_, O_RDONLY);
   read_lines(reader, 1);
   ASSERT_TRUE(write(answers, "ok\nok\n"));
@@ -230,8 +236,8 @@ TEST_F(FifoBridge, AMessageWithoutAnswerHasFailed) {
   impatient.answer_timeout_ms = 50;
   impatient.window = 1;
   const MessageId id = rig_.send("one");
-  rig_.start<FifoOut>(impatient);
-  const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
+  start_before_anybody<FifoOut>(impatient);
+  const Descriptor answers = open(answers_path_, O_WRONLY);
   const Descriptor reader = open(path_, O_RDONLY);
   EXPECT_EQ(rig_.error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(rig_.world.queue().status(id)->counters.failures, 1);
@@ -239,14 +245,14 @@ TEST_F(FifoBridge, AMessageWithoutAnswerHasFailed) {
 
 TEST_F(FifoBridge, ReleasesWhatADeadReaderDidNotAnswer) {
   for (const char* const body : {"one", "two"}) rig_.send(body);
-  rig_.start<FifoOut>(answered());
+  start_before_anybody<FifoOut>(answered());
   {
-    const Descriptor answers = open(answers_path_, O_WRONLY);  // it is there once the bridge is
+    const Descriptor answers = open(answers_path_, O_WRONLY);
     const Descriptor reader = open(path_, O_RDONLY);
     read_lines(reader, 2);
     ASSERT_TRUE(write(answers, "ok\n"));
   }
-  EXPECT_TRUE(TurningRig::until([&] { return rig_.count(State::kReady) == 1; }));
+  EXPECT_TRUE(until([&] { return rig_.count(State::kReady) == 1; }));
   EXPECT_EQ(rig_.world.queue().next_ready(1).at(0).counters.failures, 0);
   EXPECT_EQ(rig_.counters.moved, 1U);
 }

@@ -34,7 +34,7 @@ class MqBridge : public ::testing::Test {
     std::array<char, 8192> buffer{};
     unsigned priority = 0;
     ssize_t got = -1;
-    if (!BridgeRig::until([&] {
+    if (!until([&] {
           got = ::mq_receive(queue.number(), buffer.data(), buffer.size(), &priority);
           return got >= 0;
         })) {
@@ -68,7 +68,7 @@ TEST_F(MqBridge, TakesBodiesAndPriorities) {
   ASSERT_TRUE(put(peer, "", 9));
   ASSERT_TRUE(put(peer, std::string(8192, 'x'), 8));
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 5; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 5; }));
   std::map<std::string, int> got;
   while (auto delivery = world_.queue().receive()) {
     got[delivery->message().body] = delivery->message().priority;
@@ -134,7 +134,7 @@ TEST_F(MqBridge, LeavesInTheKernelWhatAFullQueueDoesNotTake) {
   std::multiset<std::string> got = world.drain();
   rig.make();
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] {
+  ASSERT_TRUE(until([&] {
     got.merge(world.drain());
     return got.size() == 9;
   }));
@@ -160,8 +160,8 @@ TEST_F(MqBridge, PutsWithPrioritiesAndWaitsForRoom) {
   BridgeRig rig(world_, "mq-out", {{"object", name_}, {"create", "true"}, {"max-messages", "4"}});
   const Descriptor peer = open(name_);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return waiting_in(peer) == 4; }));
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 4; }));
+  ASSERT_TRUE(until([&] { return waiting_in(peer) == 4; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 4; }));
   EXPECT_EQ(world_.queue().stats().totals.failures, 0);
   for (int i = 0; i < 20; ++i) {
     const auto got = get(peer);
@@ -169,7 +169,7 @@ TEST_F(MqBridge, PutsWithPrioritiesAndWaitsForRoom) {
     EXPECT_EQ(got->first, std::to_string(i));
     EXPECT_EQ(got->second, 1000U - static_cast<unsigned>(i));
   }
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 20; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 20; }));
 }
 
 TEST_F(MqBridge, RefusesWhatIsLargerThanAMessageOfTheQueue) {
@@ -179,8 +179,7 @@ TEST_F(MqBridge, RefusesWhatIsLargerThanAMessageOfTheQueue) {
   send(std::string(101, 'x'));
   send(std::string(100, 'y'));
   rig.start();
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
   EXPECT_EQ(rig.refused().at(0), "101 bytes are more than the queue's mq_msgsize, 100");
   EXPECT_EQ(world_.queue().stats().of(State::kDead).messages, 1);
   std::array<char, 100> buffer{};
@@ -207,8 +206,7 @@ TEST_F(MqBridge, IsAcknowledgedByAnswersOnly) {
   ASSERT_TRUE(put(answers, tags["two"] + " no it is bad\n"));
   ASSERT_TRUE(put(answers, tags["one"] + " ok"));
   ASSERT_TRUE(put(answers, tags["one"] + " ok"));  // twice
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
   EXPECT_EQ(world_.queue().status(MessageId::parse(tags["two"]).value())->reason,
             "rejected: it is bad");
   rig.end();  // three was not answered
@@ -225,8 +223,7 @@ TEST_F(MqBridge, AFailureIsCountedWhereNoAnswerComesInTime) {
   const auto got = get(peer);  // and dies with it
   ASSERT_TRUE(got);
   world_.clock().ahead_ms += 16'000;
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return world_.queue().stats().of(State::kDelayed).messages == 1; }));
+  ASSERT_TRUE(until([&] { return world_.queue().stats().of(State::kDelayed).messages == 1; }));
   const MessageId id = MessageId::parse(got->first.substr(0, 36)).value();
   EXPECT_EQ(world_.queue().status(id)->reason, "no answer in time");
   // An answer that is late answers nothing.

@@ -60,7 +60,7 @@ TEST_F(ShmBridge, FreesAnEntryOnceItsMessageIsDurable) {
   peer.put_one("", 0);
   EXPECT_EQ(peer.freed(), 0U);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == 3; }));
+  ASSERT_TRUE(until([&] { return peer.freed() == 3; }));
   rig.end();
   world_.restart(Cut::kPowerNamesLost);
   std::map<std::string, int> got;
@@ -86,7 +86,7 @@ TEST_F(ShmBridge, FreesNothingThatAFullQueueDoesNotTake) {
   rig.make();
   rig.start();
   std::set<std::string> got;  // what was durable and not freed comes again
-  ASSERT_TRUE(BridgeRig::until([&] {
+  ASSERT_TRUE(until([&] {
     for (const std::string& body : world.drain()) got.insert(body);
     return peer.freed() == 8 && got.size() == 8;
   }));
@@ -109,7 +109,7 @@ TEST_F(ShmBridge, RefusesBadEntriesAndGoesOn) {
   peer.put().fetch_add(1);
   peer.put_one("good");
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == 7; }));
+  ASSERT_TRUE(until([&] { return peer.freed() == 7; }));
   EXPECT_EQ(rig.counters.refused, 6U);
   EXPECT_EQ(rig.refused().at(0), "the entry states a length of 4294967295 bytes, more than 1024");
   EXPECT_EQ(rig.refused().at(4), "the entry states a priority of 32768");
@@ -129,7 +129,7 @@ TEST_F(ShmBridge, StopsAtCountersThatCannotBe) {
     rig.start();
     // Not until it has looked once.
     peer.put_one("first");
-    ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == 1; }));
+    ASSERT_TRUE(until([&] { return peer.freed() == 1; }));
     peer.freed() = freed;
     peer.put() = put;
     peer.announce(shm::at::kNews);
@@ -150,13 +150,13 @@ TEST_F(ShmBridge, SurvivesAPeerKilledWithTheLockInTheMiddleOfAnEntry) {
       peer.word<std::uint32_t>(peer.place(peer.put()) + shm::entry_at::kLength) = 0xffffffff;
       ::pause();
     });
-    ASSERT_TRUE(BridgeRig::until([&] {
+    ASSERT_TRUE(until([&] {
       return (peer.word<std::uint32_t>(shm::at::kMutex) & FUTEX_TID_MASK) ==
              static_cast<std::uint32_t>(process);
     }));
     reap(process);
     peer.put_one(std::to_string(i));
-    ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == i + 1; }));
+    ASSERT_TRUE(until([&] { return peer.freed() == i + 1; }));
   }
   EXPECT_EQ(world_.drain().size(), 10U);
   EXPECT_EQ(rig.counters.refused, 0U);
@@ -191,7 +191,7 @@ TEST_F(ShmBridge, APeerStoppedWithTheLockDelaysOnlyThisBridge) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds{900});
   rig.start();
   ::kill(process, SIGCONT);
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == 1; }));
+  ASSERT_TRUE(until([&] { return peer.freed() == 1; }));
   reap(process);
   EXPECT_EQ(world_.drain(), (std::multiset<std::string>{"late"}));
 }
@@ -219,7 +219,7 @@ TEST_F(ShmBridge, NoticesThatItWasRemovedAfterWhatIsInIt) {
   peer.put_one("before");
   std::filesystem::remove(path_);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.freed() == 1; }));
+  ASSERT_TRUE(until([&] { return peer.freed() == 1; }));
   world_.clock().ahead_ms += 1000;
   const Error error = rig.error();
   EXPECT_EQ(error.code(), ErrorCode::kNotFound);
@@ -242,10 +242,10 @@ TEST_F(ShmBridge, IsAcknowledgedWhenTheConsumerFreedTheEntry) {
   BridgeRig rig(world_, "shm-out", keys());
   ShmPeer peer(path_);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.put() == 8; }));  // full
+  ASSERT_TRUE(until([&] { return peer.put() == 8; }));  // full
   EXPECT_EQ(rig.counters.moved, 0U);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(peer.take(), std::to_string(i));
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 20; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 20; }));
   EXPECT_EQ(count(State::kLeased), 0);
 }
 
@@ -259,8 +259,7 @@ TEST_F(ShmBridge, HeedsTheConsumersVerdict) {
   ASSERT_TRUE(peer.take(65));
   ASSERT_TRUE(peer.take(75));
   ASSERT_TRUE(peer.take(0xffffffff));
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return count(State::kDead) == 1 && count(State::kDelayed) == 2; }));
+  ASSERT_TRUE(until([&] { return count(State::kDead) == 1 && count(State::kDelayed) == 2; }));
   EXPECT_EQ(world_.queue().status(bad)->reason, "rejected: the consumer's verdict is 65");
   EXPECT_EQ(world_.queue().status(again)->counters.failures, 1);
   EXPECT_EQ(world_.queue().status(wild)->counters.failures, 1);
@@ -283,17 +282,17 @@ TEST_F(ShmBridge, DoesNotPutTwiceWhatIsThereStill) {
   BridgeRig rig(world_, "shm-out", keys());
   ShmPeer peer(path_);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.put() == 5; }));
+  ASSERT_TRUE(until([&] { return peer.put() == 5; }));
   EXPECT_EQ(peer.take(), "0");
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 1; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 1; }));
   rig.end();
   EXPECT_EQ(count(State::kReady), 4);
   send("5");
   rig.make();
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return peer.put() == 6; }));  // it has looked
+  ASSERT_TRUE(until([&] { return peer.put() == 6; }));  // it has looked
   for (int i = 1; i < 6; ++i) EXPECT_EQ(peer.take(), std::to_string(i));
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 6; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 6; }));
   EXPECT_EQ(peer.put(), 6U);
 }
 
@@ -304,7 +303,7 @@ TEST_F(ShmBridge, RefusesWhatIsLargerThanAnEntry) {
   send(std::string(1024, 'y'));
   rig.start();
   EXPECT_EQ(peer.take(), std::string(1024, 'y'));
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return rig.counters.refused == 1; }));
   EXPECT_EQ(rig.refused().at(0), "1025 bytes are more than an entry's 1024");
 }
 
@@ -379,7 +378,7 @@ TEST_F(ShmBridge, LivesInASystemVSegmentWithItsSemaphores) {
       ::semop(set, &take, 1);
       ::pause();
     });
-    ASSERT_TRUE(BridgeRig::until([&] { return ::semctl(set, 0, GETPID) == process; }));
+    ASSERT_TRUE(until([&] { return ::semctl(set, 0, GETPID) == process; }));
     reap(process);
     char* const entry = reinterpret_cast<char*>(words) + shm::kHeaderBytes;
     std::memcpy(entry + shm::kEntryHeaderBytes, "hello", 5);
@@ -388,7 +387,7 @@ TEST_F(ShmBridge, LivesInASystemVSegmentWithItsSemaphores) {
     std::atomic_ref<std::uint64_t>(words[shm::at::kPut / 8]).store(1);
     sembuf news{1, 1, 0};
     ASSERT_EQ(::semop(set, &news, 1), 0);
-    ASSERT_TRUE(BridgeRig::until([&] { return std::atomic_ref(words[shm::at::kFreed / 8]) == 1; }));
+    ASSERT_TRUE(until([&] { return std::atomic_ref(words[shm::at::kFreed / 8]) == 1; }));
     ASSERT_EQ(::shmdt(words), 0);
   }
   EXPECT_EQ(world_.drain(), (std::multiset<std::string>{"hello"}));
@@ -416,10 +415,10 @@ TEST_F(ShmBridge, EverySyncMovesAllOfThem) {
       ShmPeer peer(path_);
       out.start();
       in.start();
-      ASSERT_TRUE(BridgeRig::until([&] { return in.counters.moved >= kRounds; })) << sync;
+      ASSERT_TRUE(until([&] { return in.counters.moved >= kRounds; })) << sync;
       out.end();
-      ASSERT_TRUE(BridgeRig::until([&] { return count(State::kLeased) == 0; }));
-      ASSERT_TRUE(BridgeRig::until([&] { return peer.put() == peer.freed(); }));
+      ASSERT_TRUE(until([&] { return count(State::kLeased) == 0; }));
+      ASSERT_TRUE(until([&] { return peer.put() == peer.freed(); }));
     }
     std::set<std::string> got;
     for (const std::string& body : world_.drain()) got.insert(body);
@@ -497,14 +496,14 @@ TEST(RobustLock, TellsTheOthersOfOurDeath) {
     static_cast<void>(lock.lock(std::chrono::seconds{1}));
     ::pause();
   }
-  ASSERT_TRUE(BridgeRig::until([&] { return std::atomic_ref(word) != 0; }));
+  ASSERT_TRUE(until([&] { return std::atomic_ref(word) != 0; }));
   timespec soon{};
   ::clock_gettime(CLOCK_MONOTONIC, &soon);
   EXPECT_EQ(::pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &soon), ETIMEDOUT);
   ::kill(process, SIGKILL);
   EXPECT_EQ(::waitpid(process, nullptr, 0), process);
   int got = EBUSY;
-  EXPECT_TRUE(BridgeRig::until([&] { return (got = ::pthread_mutex_trylock(&mutex)) != EBUSY; }));
+  EXPECT_TRUE(until([&] { return (got = ::pthread_mutex_trylock(&mutex)) != EBUSY; }));
   EXPECT_EQ(got, EOWNERDEAD);
   EXPECT_EQ(::pthread_mutex_consistent(&mutex), 0);
   ::pthread_mutex_unlock(&mutex);

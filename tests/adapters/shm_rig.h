@@ -82,7 +82,7 @@ class ShmPeer {
   }
   // The next entry's body, freed with this verdict; nullopt: none within 20 s.
   std::optional<std::string> take(std::uint32_t verdict = 0) {
-    if (!BridgeRig::until([this] { return put() > freed(); })) return std::nullopt;
+    if (!until([this] { return put() > freed(); })) return std::nullopt;
     const std::uint64_t number = freed();
     std::string body = this->body(number);
     free_one(verdict);

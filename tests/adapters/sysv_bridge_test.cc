@@ -31,7 +31,7 @@ class SysvBridge : public ::testing::Test {
   static std::optional<std::pair<std::string, long>> get(int queue) {
     std::string buffer(sizeof(long) + 65536, '\0');
     ssize_t got = -1;
-    if (!BridgeRig::until([&] {
+    if (!until([&] {
           got = ::msgrcv(queue, buffer.data(), 65536, 0, IPC_NOWAIT);
           return got >= 0;
         })) {
@@ -64,10 +64,10 @@ TEST_F(SysvBridge, TakesBodiesAndTypes) {
   rig.start();
   ASSERT_TRUE(put(queue, "one", 1));
   ASSERT_TRUE(put(queue, "", 7));  // the waiting thread may get this one itself
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 2; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 2; }));
   ASSERT_TRUE(put(queue, "", 8));
   ASSERT_TRUE(put(queue, std::string(8192, 'x'), 4'000'000'000L));
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 4; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 4; }));
   std::multiset<std::string> got;
   while (auto delivery = world_.queue().receive()) {
     const Message& message = delivery->message();
@@ -82,7 +82,7 @@ TEST_F(SysvBridge, TakesTheTypesItIsToldOf) {
   const int queue = peer(key_);
   for (const long type : {9L, 5L, 6L, 2L}) ASSERT_TRUE(put(queue, std::to_string(type), type));
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == 2; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 2; }));
   rig.end();
   EXPECT_EQ(world_.queue().next_ready(1).at(0).size, 1U);
   EXPECT_EQ(world_.drain(), (std::multiset<std::string>{"2", "5"}));
@@ -95,8 +95,7 @@ TEST_F(SysvBridge, RefusesWhatIsLongerThanItTakes) {
   rig.start();
   ASSERT_TRUE(put(queue, std::string(101, 'x'), 1));
   ASSERT_TRUE(put(queue, std::string(100, 'y'), 1));
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == 1 && rig.counters.refused == 1; }));
   EXPECT_EQ(rig.refused().at(0), "it is longer than max-bytes");
   EXPECT_EQ(world_.drain(), (std::multiset<std::string>{std::string(100, 'y')}));
 }
@@ -138,8 +137,7 @@ TEST_F(SysvBridge, NoticesItWhileAMessageWaitsForRoom) {
   while (put(queue, std::string(4000, 'f'), 3)) continue;
   send(std::string(8000, 'x'));
   rig.start();
-  ASSERT_TRUE(
-      BridgeRig::until([&] { return world_.queue().stats().of(State::kLeased).messages == 1; }));
+  ASSERT_TRUE(until([&] { return world_.queue().stats().of(State::kLeased).messages == 1; }));
   ASSERT_EQ(::msgctl(queue, IPC_RMID, nullptr), 0);
   EXPECT_EQ(rig.error().code(), ErrorCode::kNotFound);
 }
@@ -150,13 +148,13 @@ TEST_F(SysvBridge, PutsUnderTheTypeOfTheHeaderAndWaitsForRoom) {
   BridgeRig rig(world_, "sysv-out", {{"key", key_text_}, {"create", "true"}});
   const int queue = peer(key_);
   rig.start();
-  ASSERT_TRUE(BridgeRig::until([&] { return waiting_in(queue) == 16; }));
+  ASSERT_TRUE(until([&] { return waiting_in(queue) == 16; }));
   for (int i = 1; i <= kCount; ++i) {
     const auto got = get(queue);
     ASSERT_TRUE(got);
     EXPECT_EQ(got->second, i);
   }
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.moved == kCount; }));
+  ASSERT_TRUE(until([&] { return rig.counters.moved == kCount; }));
   EXPECT_EQ(world_.queue().stats().totals.failures, 0);
 }
 
@@ -168,8 +166,7 @@ TEST_F(SysvBridge, EndsWhileAMessageWaitsForRoomAndReleasesIt) {
     const std::uint64_t before = waiting_in(queue);
     send(std::string(8000, 'x'));
     rig.start();
-    ASSERT_TRUE(
-        BridgeRig::until([&] { return world_.queue().stats().of(State::kLeased).messages == 1; }));
+    ASSERT_TRUE(until([&] { return world_.queue().stats().of(State::kLeased).messages == 1; }));
     rig.end();
     EXPECT_EQ(waiting_in(queue), before);
     EXPECT_EQ(world_.drain().size(), 1U);
@@ -185,7 +182,7 @@ TEST_F(SysvBridge, SendsWhatHasNoTypeToTheDead) {
   const auto got = get(peer(key_));
   ASSERT_TRUE(got);
   EXPECT_EQ(got->second, 1);
-  ASSERT_TRUE(BridgeRig::until([&] { return rig.counters.refused == 5; }));
+  ASSERT_TRUE(until([&] { return rig.counters.refused == 5; }));
   EXPECT_EQ(rig.refused().at(0), "its header sysv-type is no whole number above 0");
   EXPECT_EQ(rig.refused().at(4),
             "8193 bytes are more than kernel.msgmax, or the queue's msg_qbytes, 8192");

@@ -37,7 +37,7 @@ TEST(TailCommand, StreamsALargeBodyAndCountsItOnce) {
   send(world, body);
   send(world, "small");
   running.start();
-  EXPECT_TRUE(running.until([&] { return running.counters.moved == 2; }));
+  EXPECT_TRUE(until([&] { return running.counters.moved == 2; }));
   running.stop();
   running.adapter.reset();
   EXPECT_EQ(content(path), body + "small\n");
@@ -51,7 +51,7 @@ TEST(TailCommand, CountsABodyThatBringsItsOwnEndAndFitsIntoThePipe) {
   TailRig running(world, CommandPlace{{"dd", "status=none", "of=/dev/null"}});
   send(world, std::string(9'999, 'x') + "\n");
   running.start();
-  EXPECT_TRUE(running.until([&] { return running.counters.moved == 1; }));
+  EXPECT_TRUE(until([&] { return running.counters.moved == 1; }));
 }
 
 }  // namespace

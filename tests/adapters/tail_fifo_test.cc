@@ -25,7 +25,7 @@ TEST(TailFifo, FillsAFifoThatItMakes) {
   send(world, "");
   const std::string before = text_of(world.queue().stats());
   running.start();
-  ASSERT_TRUE(running.until([&] { return running.counters.moved == 3; }));
+  ASSERT_TRUE(until([&] { return running.counters.moved == 3; }));
   struct stat status {};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_TRUE(S_ISFIFO(status.st_mode));
@@ -55,7 +55,7 @@ TEST(TailFifo, WaitsWhereAFifoIsFullAndLosesNothing) {
   running.start();
   const Descriptor reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   std::string got;
-  ASSERT_TRUE(running.until([&] {
+  ASSERT_TRUE(until([&] {
     read_on(reader.number(), got);
     return got.size() == sent.size();
   }));
@@ -76,7 +76,7 @@ TEST(TailFifo, TriesAgainWhereSomethingThatIsNoFifoIsThere) {
   EXPECT_EQ(content(path), "a file");
   std::filesystem::remove(path);
   running.start();
-  EXPECT_TRUE(running.until([&] { return running.counters.moved == 1; })) << "the same adapter";
+  EXPECT_TRUE(until([&] { return running.counters.moved == 1; })) << "the same adapter";
 }
 
 TEST(TailFifo, EndsWithTheQueue) {

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -21,8 +20,11 @@
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/until.h"
 
 namespace spoolmq::adapters::test {
+
+using spoolmq::test::until;
 
 inline sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
@@ -76,15 +78,6 @@ class TailRig {
     turning_.request_stop();
     if (adapter) adapter->interrupt();
     if (turning_.joinable()) turning_.join();
-  }
-  // False: the condition does not hold within 20 s.
-  static bool until(const std::function<bool()>& holds) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
   // What it threw, within 20 s.
   Error error() {

@@ -18,24 +18,24 @@ TEST(TailSocket, GivesEveryClientWhatComesFromItsConnectionOn) {
   std::optional<TailRig> running;
   running.emplace(world, SocketPlace{path});
   running->start();
-  ASSERT_TRUE(TailRig::until([&] { return std::filesystem::exists(path); }));
+  ASSERT_TRUE(until([&] { return std::filesystem::exists(path); }));
   const Descriptor first = connect_there(path);
   send(world, "one");
   std::string got_first;
-  EXPECT_TRUE(TailRig::until([&] {
+  EXPECT_TRUE(until([&] {
     read_on(first.number(), got_first);
     return got_first == "one\n";
   })) << got_first;
   Descriptor second = connect_there(path);
   send(world, "two");
   std::string got_second;
-  EXPECT_TRUE(TailRig::until([&] {
+  EXPECT_TRUE(until([&] {
     read_on(second.number(), got_second);
     return got_second == "two\n";
   })) << got_second;
   second.close();
   send(world, "three");
-  EXPECT_TRUE(TailRig::until([&] {
+  EXPECT_TRUE(until([&] {
     read_on(first.number(), got_first);
     return got_first == "one\ntwo\nthree\n";
   })) << got_first;
@@ -56,7 +56,7 @@ TEST(TailSocket, HoldsTheOldestForTheFirstClient) {
   running.start();
   const Descriptor client = connect_there(path);
   std::string got;
-  EXPECT_TRUE(running.until([&] {
+  EXPECT_TRUE(until([&] {
     read_on(client.number(), got);
     return got == id.text() + "=old\n";
   })) << got;
@@ -68,21 +68,21 @@ TEST(TailSocket, PartsWithAClientThatDoesNotRead) {
   const std::string path = there.at("socket");
   TailRig running(world, SocketPlace{path}, Framing::kNull);
   running.start();
-  ASSERT_TRUE(running.until([&] { return std::filesystem::exists(path); }));
+  ASSERT_TRUE(until([&] { return std::filesystem::exists(path); }));
   const Descriptor stuck = connect_there(path);
   const Descriptor good = connect_there(path);
   constexpr std::size_t kBytes = 1 << 20;
   std::string got;
   for (std::size_t i = 1; i <= 8; ++i) {
     send(world, std::string(kBytes, 'x'));
-    ASSERT_TRUE(running.until([&] {
+    ASSERT_TRUE(until([&] {
       read_on(good.number(), got);
       return got.size() == i * (kBytes + 1);
     })) << got.size();
   }
   std::string little;
   char byte = 0;
-  EXPECT_TRUE(running.until([&] {
+  EXPECT_TRUE(until([&] {
     read_on(stuck.number(), little);
     return ::read(stuck.number(), &byte, 1) == 0;
   })) << "it is still connected";

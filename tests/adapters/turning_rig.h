@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,8 +17,11 @@
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/until.h"
 
 namespace spoolmq::adapters::test {
+
+using spoolmq::test::until;
 
 class TurningRig {
  public:
@@ -45,7 +48,10 @@ class TurningRig {
           const std::lock_guard lock(mutex_);
           adapter_ = made.get();
         }
-        while (!stop.stop_requested() && !is_over_) is_over_ = made->turn().over;
+        while (!stop.stop_requested() && !is_over_) {
+          is_over_ = made->turn().over;
+          ++turns_;
+        }
         const std::lock_guard lock(mutex_);
         adapter_ = nullptr;
       } catch (const Error& error) {
@@ -57,11 +63,16 @@ class TurningRig {
   }
   void stop() {
     turning_.request_stop();
-    {
-      const std::lock_guard lock(mutex_);
-      if (adapter_ != nullptr) adapter_->interrupt();
-    }
+    interrupt();
     if (turning_.joinable()) turning_.join();
+  }
+  // It has made a whole turn since: whoever comes now comes after it.
+  bool is_under_way() {
+    const int enough = turns_ + 2;  // the first may have been on its way already
+    return until([&] {
+      interrupt();
+      return turns_ >= enough;
+    });
   }
   // With `once`: it comes to its end by itself.
   bool ends() {
@@ -75,15 +86,6 @@ class TurningRig {
     }));
     turning_.join();
     return error_.value_or(Error(ErrorCode::kInternal, "turn", "adapter", "it threw nothing"));
-  }
-  // False: the condition does not hold within 20 s.
-  static bool until(const std::function<bool()>& holds) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-    return true;
   }
   std::vector<std::string> refusals() {
     const std::lock_guard lock(mutex_);
@@ -111,9 +113,15 @@ class TurningRig {
   AdapterCounters counters;
 
  private:
+  void interrupt() {
+    const std::lock_guard lock(mutex_);
+    if (adapter_ != nullptr) adapter_->interrupt();
+  }
+
   std::optional<Root> root_;
   AdapterPlace place_;
   std::atomic<bool> is_over_{false};
+  std::atomic<int> turns_{0};
   std::mutex mutex_;  // guards all below
   Adapter* adapter_ = nullptr;
   std::optional<Error> error_;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/cli/fake_adapter.h"
+#include "tests/support/until.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -35,14 +36,6 @@ class World {
   Turn stuck(FakeAdapter& adapter) {
     while (!release) std::this_thread::yield();
     return idle(adapter);
-  }
-  bool until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   SystemClock clock;
@@ -91,7 +84,7 @@ TEST(Supervisor, MakesOnlyChangedAdaptersAnew) {
   EXPECT_EQ(world.events.count("same made"), 1);
   EXPECT_EQ(world.events.count("same interrupted"), 0);
   EXPECT_EQ(world.supervisor->find("removed"), nullptr);
-  EXPECT_TRUE(world.until([&] { return world.supervisor->reap().empty(); }));
+  EXPECT_TRUE(test::until([&] { return world.supervisor->reap().empty(); }));
   EXPECT_EQ(world.supervisor->statuses().size(), 3U);
 }
 
@@ -129,7 +122,7 @@ TEST(Supervisor, PausesAndResumesWhileOthersRun) {
   EXPECT_TRUE(world.events.reaches("a turn", 1));
   const auto runner = world.supervisor->find("a");
   runner->pause();
-  EXPECT_TRUE(world.until([&] { return runner->is_quiet(); }));
+  EXPECT_TRUE(test::until([&] { return runner->is_quiet(); }));
   const int turns = world.events.count("a turn");
   const int others = world.events.count("b turn");
   EXPECT_TRUE(world.events.reaches("b turn", others + 1000));
@@ -145,10 +138,10 @@ TEST(Supervisor, NamesWhatDoesNotEnd) {
   EXPECT_TRUE(world.events.reaches("stuck turn", 1));
   world.supervisor->end_all();
   EXPECT_TRUE(world.events.reaches("stuck interrupted", 1));
-  EXPECT_TRUE(world.until([&] { return world.supervisor->reap().size() == 1; }));
+  EXPECT_TRUE(test::until([&] { return world.supervisor->reap().size() == 1; }));
   EXPECT_EQ(world.supervisor->reap(), std::vector<std::string>{"stuck"});
   world.release = true;
-  EXPECT_TRUE(world.until([&] { return world.supervisor->reap().empty(); }));
+  EXPECT_TRUE(test::until([&] { return world.supervisor->reap().empty(); }));
 }
 
 TEST(Supervisor, InterruptsWhatListens) {
