@@ -3,12 +3,12 @@
 //   spoolmq_bench [--workload NAME]… [--seconds N] [--runs N] [--dir DIR] [--json] [--list]
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/bench_command.h"
 #include "tests/bench/bench_place.h"
 #include "tests/bench/latency_workload.h"
 #include "tests/bench/machine_limits.h"
@@ -32,28 +32,23 @@ struct Options {
   }
 };
 
-Options parse(int count, char** words) {
+Options parse(Words words) {
   Options options;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view word = words[i];
-    const auto value = [&] {
-      if (++i == count) throw std::runtime_error(std::string(word) + " needs a value");
-      return std::string(words[i]);
-    };
-    if (word == "--workload") {
-      options.names.push_back(value());
-    } else if (word == "--seconds") {
-      options.seconds = std::stod(value());
-    } else if (word == "--runs") {
-      options.runs = std::stoi(value());
-    } else if (word == "--dir") {
-      options.parent = value();
-    } else if (word == "--json") {
+  while (const auto word = words.next()) {
+    if (*word == "--workload") {
+      options.names.push_back(words.value());
+    } else if (*word == "--seconds") {
+      options.seconds = std::stod(words.value());
+    } else if (*word == "--runs") {
+      options.runs = std::stoi(words.value());
+    } else if (*word == "--dir") {
+      options.parent = words.value();
+    } else if (*word == "--json") {
       options.json = true;
-    } else if (word == "--list") {
+    } else if (*word == "--list") {
       options.list = true;
     } else {
-      throw std::runtime_error("unknown option " + std::string(word));
+      words.refuse();
     }
   }
   if (options.seconds <= 0 || options.runs < 1) throw std::runtime_error("nothing to measure");
@@ -157,11 +152,7 @@ void run(const Options& options) {
 }  // namespace spoolmq::bench
 
 int main(int count, char** words) {
-  try {
-    spoolmq::bench::run(spoolmq::bench::parse(count, words));
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "spoolmq_bench: %s\n", error.what());
-    return 1;
-  }
+  return spoolmq::bench::run_benchmark("spoolmq_bench", [&] {
+    spoolmq::bench::run(spoolmq::bench::parse(spoolmq::bench::Words(count, words)));
+  });
 }

@@ -5,13 +5,13 @@
 //   hot_cache_bench --publish N [--asleep]      for strace: between "begin" and "end" on stdout
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/bench_command.h"
 #include "tests/bench/bench_place.h"
 #ifdef SPOOLMQ_BENCH_BOOST
 #include "tests/bench/boost_channel.h"
@@ -42,28 +42,23 @@ struct Options {
   [[nodiscard]] bool wants(std::string_view name) const { return only.empty() || only == name; }
 };
 
-Options parse(int count, char** words) {
+Options parse(Words words) {
   Options options;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view word = words[i];
-    const auto value = [&] {
-      if (++i == count) throw std::runtime_error(std::string(word) + " needs a value");
-      return std::string(words[i]);
-    };
-    if (word == "--runs") {
-      options.runs = std::stoi(value());
-    } else if (word == "--messages") {
-      options.messages = std::stoi(value());
-    } else if (word == "--dir") {
-      options.parent = value();
-    } else if (word == "--only") {
-      options.only = value();
-    } else if (word == "--publish") {
-      options.publish = std::stoi(value());
-    } else if (word == "--asleep") {
+  while (const auto word = words.next()) {
+    if (*word == "--runs") {
+      options.runs = std::stoi(words.value());
+    } else if (*word == "--messages") {
+      options.messages = std::stoi(words.value());
+    } else if (*word == "--dir") {
+      options.parent = words.value();
+    } else if (*word == "--only") {
+      options.only = words.value();
+    } else if (*word == "--publish") {
+      options.publish = std::stoi(words.value());
+    } else if (*word == "--asleep") {
       options.sleeper = Sleeper::kAsleep;
     } else {
-      throw std::runtime_error("unknown option " + std::string(word));
+      words.refuse();
     }
   }
   if (options.runs < 1 || options.messages < 1) throw std::runtime_error("nothing to measure");
@@ -185,11 +180,7 @@ void run(const Options& options) {
 }  // namespace spoolmq::bench
 
 int main(int count, char** words) {
-  try {
-    spoolmq::bench::run(spoolmq::bench::parse(count, words));
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "hot_cache_bench: %s\n", error.what());
-    return 1;
-  }
+  return spoolmq::bench::run_benchmark("hot_cache_bench", [&] {
+    spoolmq::bench::run(spoolmq::bench::parse(spoolmq::bench::Words(count, words)));
+  });
 }

@@ -6,13 +6,13 @@
 
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/bench_command.h"
 #include "tests/bench/bench_place.h"
 #include "tests/bench/bridge_measure.h"
 #include "tests/bench/channel.h"
@@ -40,24 +40,21 @@ struct Options {
   }
 };
 
-Options parse(int count, char** words) {
+Options parse(Words words) {
   Options options;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view word = words[i];
-    if (i + 1 == count) throw std::runtime_error(std::string(word) + " needs a value");
-    const std::string value = words[++i];
-    if (word == "--runs") {
-      options.runs = std::stoi(value);
-    } else if (word == "--messages") {
-      options.messages = std::stoi(value);
-    } else if (word == "--spoolmq") {
-      options.spoolmq = value;
-    } else if (word == "--dir") {
-      options.parent = value;
-    } else if (word == "--way") {
-      options.ways.push_back(value);
+  while (const auto word = words.next()) {
+    if (*word == "--runs") {
+      options.runs = std::stoi(words.value());
+    } else if (*word == "--messages") {
+      options.messages = std::stoi(words.value());
+    } else if (*word == "--spoolmq") {
+      options.spoolmq = words.value();
+    } else if (*word == "--dir") {
+      options.parent = words.value();
+    } else if (*word == "--way") {
+      options.ways.push_back(words.value());
     } else {
-      throw std::runtime_error("unknown option " + std::string(word));
+      words.refuse();
     }
   }
   if (options.runs < 1 || options.messages < 1) throw std::runtime_error("nothing to measure");
@@ -123,11 +120,7 @@ void run(const Options& options) {
 }  // namespace spoolmq::bench
 
 int main(int count, char** words) {
-  try {
-    spoolmq::bench::run(spoolmq::bench::parse(count, words));
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "ipc_bench: %s\n", error.what());
-    return 1;
-  }
+  return spoolmq::bench::run_benchmark("ipc_bench", [&] {
+    spoolmq::bench::run(spoolmq::bench::parse(spoolmq::bench::Words(count, words)));
+  });
 }

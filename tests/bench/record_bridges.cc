@@ -3,12 +3,10 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -18,6 +16,7 @@
 
 #include "tests/bench/bench_place.h"
 #include "tests/bench/bridge_peer.h"
+#include "tests/bench/socket_place.h"
 
 namespace spoolmq::bench {
 namespace {
@@ -55,26 +54,10 @@ class WordPeer : public BridgePeer {
   std::string word_;
 };
 
-// An address of either family.
-struct Address {
-  sockaddr_storage bytes{};
-  socklen_t length = 0;
-  template <typename Written>
-  static Address of(const Written& written) {
-    Address address;
-    std::memcpy(&address.bytes, &written, sizeof written);
-    address.length = sizeof written;
-    return address;
-  }
-  [[nodiscard]] const sockaddr* get() const {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&bytes));
-  }
-  [[nodiscard]] sockaddr* get() { return static_cast<sockaddr*>(static_cast<void*>(&bytes)); }
-};
-
 class DatagramPeer final : public WordPeer {
  public:
-  DatagramPeer(Way way, const Address& theirs, const Address& ours) : way_(way), theirs_(theirs) {
+  DatagramPeer(Way way, const SocketPlace& theirs, const SocketPlace& ours)
+      : way_(way), theirs_(theirs) {
     socket_ = ::socket(ours.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     must(::bind(socket_, ours.get(), ours.length) == 0, "bind");
   }
@@ -118,9 +101,9 @@ class DatagramPeer final : public WordPeer {
     return "ok " + word;
   }
   const Way way_;
-  const Address theirs_;
+  const SocketPlace theirs_;
   int socket_ = -1;
-  Address peer_;
+  SocketPlace peer_;
 };
 
 class PosixQueuePeer final : public WordPeer {
@@ -206,30 +189,19 @@ class SystemVQueuePeer final : public WordPeer {
 
 std::unique_ptr<BridgePeer> unix_datagram(Way way, const std::string& directory,
                                           std::vector<std::string>& options) {
-  const auto address_of = [](const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return Address::of(address);
-  };
   const std::string theirs = directory + "/theirs";
   const std::string ours = directory + "/ours";
   options = {"--unix", way == Way::kIn ? theirs : ours, "--answers"};
-  return std::make_unique<DatagramPeer>(way, address_of(theirs), address_of(ours));
+  return std::make_unique<DatagramPeer>(way, SocketPlace::at_path(theirs),
+                                        SocketPlace::at_path(ours));
 }
 std::unique_ptr<BridgePeer> udp(Way way, const std::string& /*directory*/,
                                 std::vector<std::string>& options) {
-  const auto address_of = [](int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return Address::of(address);
-  };
   const int theirs = 20'000 + ::getpid() % 10'000;
   const int ours = theirs + 10'000;
   options = {"--udp", "127.0.0.1:" + std::to_string(way == Way::kIn ? theirs : ours), "--answers"};
-  return std::make_unique<DatagramPeer>(way, address_of(theirs), address_of(ours));
+  return std::make_unique<DatagramPeer>(way, SocketPlace::on_loopback(theirs),
+                                        SocketPlace::on_loopback(ours));
 }
 std::unique_ptr<BridgePeer> posix_queue(Way way, const std::string& /*directory*/,
                                         std::vector<std::string>& options) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
-#include <netinet/in.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 
 #include "tests/bench/bench_place.h"
 #include "tests/bench/body_channel.h"
+#include "tests/bench/socket_place.h"
 #include "tests/bench/system_channels.h"
 
 namespace spoolmq::bench {
@@ -59,13 +59,10 @@ std::unique_ptr<Channel> udp_datagrams(std::size_t body_bytes) {
   const timeval patience{0, 200'000};
   must(::setsockopt(reading, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0,
        "SO_RCVTIMEO");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const where = static_cast<sockaddr*>(static_cast<void*>(&address));
-  must(::bind(reading, where, length) == 0 && ::getsockname(reading, where, &length) == 0 &&
-           ::connect(writing, where, length) == 0,
+  SocketPlace place = SocketPlace::on_loopback(0);
+  must(::bind(reading, place.get(), place.length) == 0 &&
+           ::getsockname(reading, place.get(), &place.length) == 0 &&
+           ::connect(writing, place.get(), place.length) == 0,
        "connect");
   return std::make_unique<DatagramChannel>(body_bytes, reading, writing);
 }

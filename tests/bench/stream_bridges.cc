@@ -5,16 +5,15 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <thread>
 
 #include "tests/bench/bench_place.h"
 #include "tests/bench/bridge_peer.h"
+#include "tests/bench/socket_place.h"
 
 namespace spoolmq::bench {
 namespace {
@@ -104,15 +103,9 @@ class FifoPeer final : public LinePeer {
   const Way way_;
 };
 
-struct Address {
-  sockaddr_storage bytes{};
-  socklen_t length = 0;
-  [[nodiscard]] sockaddr* get() { return static_cast<sockaddr*>(static_cast<void*>(&bytes)); }
-};
-
 class SocketPeer final : public LinePeer {
  public:
-  SocketPeer(Way way, const Address& address) : way_(way), address_(address) {
+  SocketPeer(Way way, const SocketPlace& address) : way_(way), address_(address) {
     if (way == Way::kIn) return;
     listening_ = ::socket(address_.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -142,7 +135,7 @@ class SocketPeer final : public LinePeer {
     return -1;
   }
   const Way way_;
-  Address address_;
+  SocketPlace address_;
   int listening_ = -1;
 };
 
@@ -155,28 +148,14 @@ std::unique_ptr<BridgePeer> unix_socket(Way way, const std::string& directory,
                                         std::vector<std::string>& options) {
   const std::string path = directory + "/socket";
   options = {"--unix", path, "--answers"};
-  Address address;
-  sockaddr_un written{};
-  written.sun_family = AF_UNIX;
-  path.copy(written.sun_path, sizeof written.sun_path - 1);
-  std::memcpy(&address.bytes, &written, sizeof written);
-  address.length = sizeof written;
-  return std::make_unique<SocketPeer>(way, address);
+  return std::make_unique<SocketPeer>(way, SocketPlace::at_path(path));
 }
 
 std::unique_ptr<BridgePeer> tcp(Way way, const std::string& /*directory*/,
                                 std::vector<std::string>& options) {
-  const auto port =
-      static_cast<std::uint16_t>(20'000 + ::getpid() % 10'000 + (way == Way::kIn ? 0 : 10'000));
+  const int port = 20'000 + ::getpid() % 10'000 + (way == Way::kIn ? 0 : 10'000);
   options = {"--tcp", "127.0.0.1:" + std::to_string(port), "--answers"};
-  Address address;
-  sockaddr_in written{};
-  written.sin_family = AF_INET;
-  written.sin_port = htons(port);
-  written.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::memcpy(&address.bytes, &written, sizeof written);
-  address.length = sizeof written;
-  return std::make_unique<SocketPeer>(way, address);
+  return std::make_unique<SocketPeer>(way, SocketPlace::on_loopback(port));
 }
 
 }  // namespace

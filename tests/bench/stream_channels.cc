@@ -1,7 +1,6 @@
 // Bytes in order, without bounds of their own: pipes, named or not, and stream sockets.
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "tests/bench/bench_place.h"
 #include "tests/bench/body_channel.h"
+#include "tests/bench/socket_place.h"
 #include "tests/bench/system_channels.h"
 
 namespace spoolmq::bench {
@@ -72,16 +72,12 @@ Ends unix_ends() {
 
 Ends tcp_ends() {
   const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const where = static_cast<sockaddr*>(static_cast<void*>(&address));
-  must(::bind(listening, where, length) == 0 && ::listen(listening, 1) == 0 &&
-           ::getsockname(listening, where, &length) == 0,
+  SocketPlace place = SocketPlace::on_loopback(0);
+  must(::bind(listening, place.get(), place.length) == 0 && ::listen(listening, 1) == 0 &&
+           ::getsockname(listening, place.get(), &place.length) == 0,
        "listen");
   const int writing = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  must(::connect(writing, where, length) == 0, "connect");
+  must(::connect(writing, place.get(), place.length) == 0, "connect");
   const int reading = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
   ::close(listening);
   const int on = 1;
