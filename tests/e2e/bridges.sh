@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # What the tests of bridges to the kernel's IPC share. Sourced behind lib.sh and running.sh.
 #
-#   bridge NAME TYPE Q OPTION…   a bridge in the background; its words go to $work/NAME.log
 #   pid_of NAME                  of what was started
 #   resident_kb NAME             of its memory
 #   cpu_ticks NAME               it has used so far (100 a second)
@@ -9,11 +8,6 @@
 #   rests NAME                   fails unless it uses next to no CPU for a second
 rounds=${SPOOLMQ_KILL_ROUNDS:-20}          # how often a process is killed under load
 down_seconds=${SPOOLMQ_DOWN_SECONDS:-2}    # how long a destination is away
-bridge() {
-  local name=$1
-  shift
-  start "$name" "$spoolmq" --root "$root" "$@"
-}
 pid_of() { echo "${running[$1]}"; }
 resident_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/$(pid_of "$1")/status"; }
 cpu_ticks() { cut -d')' -f2- "/proc/$(pid_of "$1")/stat" | awk '{ print $12 + $13 }'; }

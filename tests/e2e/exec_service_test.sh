@@ -4,17 +4,14 @@
 #   exec_service_test.sh SPOOLMQ
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
-export nap=$((1000000 + $$))  # seconds, told from everybody else's
-mq() { timeout 60 "$spoolmq" --root "$root" "$@"; }  # a program that never answers is no endless test
+. "${0%/*}/programs.sh"
 
 serve() { start serve "$@" "$spoolmq" --root "$root" serve && until_true service_answers; }
-watch() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 again() {  # the service ends, its adapters are others
   stop serve || fail "serve: $(words_of serve)"
   rm -f "$root/spoolmq.toml"
 }
 bodies() { mq receive "$1" -n 10000 --ack --null | tr '\0' '\n'; }
-state_is() { mq --json adapters "$1" >"$work/adapter" && [[ $(json "$work/adapter" '$.state') == "$2" ]]; }
 lines_are() { [[ $(wc -l <"$2") == "$1" ]]; }
 resident_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
 cpu_ticks() { cut -d' ' -f14,15 "/proc/$1/stat" | tr ' ' +; }
@@ -142,7 +139,7 @@ seq 3 | mq send log --lines >/dev/null || fail "the one-shot form"
 same "$(seq 3)" "$(bodies log)" "send --lines"
 # A full queue holds the program back, and nothing is lost.
 mq create small --capacity 50 || fail "create"
-watch full exec-source small -- sh -c 'seq 20000; echo done >&2; sleep $nap'
+bridge full exec-source small -- sh -c 'seq 20000; echo done >&2; sleep $nap'
 until_true count_is 50 ready small
 ! grep -q done "$work/full.log" || fail "20,000 lines went into a queue for 50"
 deadline=$((SECONDS + 60)) got=0

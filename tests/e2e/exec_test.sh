@@ -4,20 +4,12 @@
 #   exec_test.sh SPOOLMQ
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
+. "${0%/*}/programs.sh"
 export PYTHONUNBUFFERED=1
 python=/usr/bin/python3
-export nap=$((1000000 + $$))  # seconds, told from everybody else's
-mq() { timeout 60 "$spoolmq" --root "$root" "$@"; }  # a program that never answers is no endless test
 
 serve() { start serve "$spoolmq" --root "$root" serve && until_true service_answers; }
-watch() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 bodies() { mq receive "$1" -n 10000 --ack --null | tr '\0' '\n'; }  # of a queue, taken out
-clear() { mq purge "$1" ALL >/dev/null || fail "purge $1"; }
-# FIELD QUEUE: of its only message.
-only() { mq --json list "$2" >"$work/only" && json "$work/only" "\$.$1"; }
-has_failed() { [[ $(only failures "$1") -ge $2 ]]; }
-reason_holds() { [[ $(only reason "$2") == *"$1"* ]]; }
-state_is() { mq --json adapters "$1" >"$work/adapter" && [[ $(json "$work/adapter" '$.state') == "$2" ]]; }
 moved() { mq --json adapters "$1" >"$work/adapter" && (($(json "$work/adapter" '$.moved') >= $2)); }
 resident_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
 for queue in q r log; do mq create $queue --backoff 1s || fail "create"; done
@@ -134,7 +126,7 @@ expect 2 exec q --once --mode long-lived --answers --max-bytes 1K -- \
 same 'rejected: odd one' "$(only reason q)" "no"
 clear q
 mq send q later >/dev/null
-watch again exec q --mode long-lived --answers -- "$python" -c '
+bridge again exec q --mode long-lived --answers -- "$python" -c '
 import sys
 n = 0
 for line in sys.stdin:
@@ -178,7 +170,7 @@ clear q
 wrong() {  # REASON OPTIONS… -- COMMAND…
   local reason=$1
   mq send q x >/dev/null
-  watch wrong exec q --mode long-lived "${@:2}"
+  bridge wrong exec q --mode long-lived "${@:2}"
   until_true has_failed q 1
   reason_holds "$reason" q || fail "$reason: $(only reason q)"
   stop wrong || fail "exec: $(words_of wrong)"
@@ -191,7 +183,7 @@ wrong 'closed its standard output' --answers -- sh -c 'read -r line; exec >&-; s
 wrong 'a frame is longer than 10485760 bytes' --framing length --reply-queue r -- \
   sh -c 'head -c 5 >/dev/null; printf "\377\377\377\377"; cat /dev/zero'
 mq send q x >/dev/null
-watch unasked exec q --mode long-lived --answers -- sh -c 'read -r line; echo ok; echo ok; sleep $nap'
+bridge unasked exec q --mode long-lived --answers -- sh -c 'read -r line; echo ok; echo ok; sleep $nap'
 until_true grep -q 'answered what it was not asked' "$work/unasked.log"
 stop unasked || fail "exec: $(words_of unasked)"
 counted 0 ready q

@@ -21,8 +21,6 @@ exists() { [[ -z $can_look || -e $work/mqueue$1 ]]; }
 size_is() { [[ -z $can_look || $(cat "$work/mqueue$1") =~ QSIZE:$2\  ]]; }
 has_lines() { (($(wc -l <"$work/$1.log") >= $2)); }
 body() { mq receive "$1" --ack; }
-state_is() { mq --json adapters "$1" >"$work/state" && [[ $(json "$work/state" '$.state') == "$2" ]]; }
-bridge() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 
 mq create q || fail "create"
 mq create out || fail "create"

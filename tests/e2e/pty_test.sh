@@ -4,16 +4,10 @@
 #   pty_test.sh SPOOLMQ
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
+. "${0%/*}/programs.sh"
 python=/usr/bin/python3
-export nap=$((1000000 + $$))  # seconds, told from everybody else's
-mq() { timeout 60 "$spoolmq" --root "$root" "$@"; }  # a program that never answers is no endless test
 
-watch() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 bodies() { mq --json receive "$1" -n 10000 --ack | jq -r .body; }
-clear() { mq purge "$1" ALL >/dev/null || fail "purge $1"; }
-only() { mq --json list "$2" >"$work/only" && json "$work/only" "\$.$1"; }
-has_failed() { [[ $(only failures "$1") -ge $2 ]]; }
-reason_holds() { [[ $(only reason "$2") == *"$1"* ]]; }
 for queue in q r; do mq create $queue --backoff 1s || fail "create"; done
 shell=(--prompt '$ ' --environment 'PS1=$ ' --environment ENV= -- dash -i)
 
@@ -80,7 +74,7 @@ counted 0 dead q
 # ---- what goes wrong costs its message a failure, and the program is started again
 wrong() {  # BODY REASON OPTIONS… -- COMMAND…
   mq send q "$1" >/dev/null
-  watch wrong pty q "${@:3}"
+  bridge wrong pty q "${@:3}"
   until_true has_failed q 1
   reason_holds "$2" q || fail "$2: $(only reason q)"
   stop wrong || fail "pty: $(words_of wrong)"
@@ -99,7 +93,7 @@ reason_holds 'longer than 1048576 bytes' q || fail "a long reply: $(only reason 
 clear q
 # One that never gets ready is said so, and no message is taken for it.
 mq send q x >/dev/null
-watch never pty q --prompt 'never' --ready-timeout 300ms -- dash -i
+bridge never pty q --prompt 'never' --ready-timeout 300ms -- dash -i
 until_true grep -q 'did not get ready in time' "$work/never.log"
 same 0 "$(only failures q)" "not its failure"
 counted 0 leased q

@@ -40,6 +40,9 @@ end_all() {
 } 2>/dev/null
 trap end_all EXIT
 
+# bridge NAME COMMAND…: spoolmq in the background
+bridge() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
+
 # ---- Users. Two that every Debian has; `user_NAME` stands before a command.
 # shellcheck disable=SC2034  # used by whoever sources this
 user_daemon=(setpriv --reuid=daemon --regid=daemon --clear-groups --)
@@ -62,3 +65,5 @@ adapter() {
   } >>"$root/spoolmq.toml"
 }
 service_answers() { mq adapters; }
+# state_is ADAPTER STATE
+state_is() { mq --json adapters "$1" >"$work/state" && [[ $(json "$work/state" '$.state') == "$2" ]]; }

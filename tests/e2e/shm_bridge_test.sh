@@ -17,13 +17,11 @@ for side in producer consumer; do
   cc -std=gnu11 -O2 -Wall -o "$work/$side" "$samples/$side.c" -pthread || fail "cc"
 done
 
-bridge() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 there() { [[ -e /dev/shm$1 ]]; }
 # OFFSET of the segment NAME, as one number of 8 or, with a third word, so many bytes.
 number_at() { od -An -t "u${3:-8}" -j "$2" -N "${3:-8}" "/dev/shm$1" | tr -d ' '; }
 number_is() { [[ $(number_at "$1" "$2") == "$3" ]]; }
 scribble() { printf "$3" | dd of="/dev/shm$1" bs=1 seek="$2" conv=notrunc status=none; }
-state_is() { mq --json adapters "$1" >"$work/state" && [[ $(json "$work/state" '$.state') == "$2" ]]; }
 freed=128 put=64 entries=12 first=4096
 
 mq create q || fail "create"

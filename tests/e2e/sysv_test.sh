@@ -15,12 +15,10 @@ clean() {
 } 2>/dev/null
 trap clean EXIT
 
-bridge() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 body() { mq receive "$1" --ack; }
 # A column of ipcs: 4 the mode, 5 bytes, 6 messages.
 column() { ipcs -q | awk -v key="$1" -v column="$2" '$1 == key { print $column }'; }
 waiting() { [[ $(column "$1" 6) == "$2" ]]; }
-state_is() { mq --json adapters "$1" >"$work/state" && [[ $(json "$work/state" '$.state') == "$2" ]]; }
 
 mq create q || fail "create"
 mq create out || fail "create"

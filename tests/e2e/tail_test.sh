@@ -8,7 +8,6 @@ holds_all() { [[ $(cat "$2") == "$1" ]]; }  # WANT FILE
 lines_are() { [[ $(wc -l <"$2") == "$1" ]]; }
 clients_are() { (($(grep -c " $work/socket\$" /proc/net/unix) == $1 + 1)); }
 has_open() { mq consumers "$2" | grep -q "^ *${running[$1]} "; }  # NAME QUEUE
-watch() { start "$1" "$spoolmq" --root "$root" "${@:2}"; }
 # How many messages are in which state, and all that ever happened to them.
 state_of() {
   mq --json stats "$1" >"$work/stats" || fail "stats"
@@ -74,8 +73,8 @@ json "$work/out" '$.body_base64' | base64 -d | cmp - "$work/large" || fail "a la
 # ---- following
 mq create f || fail "create"
 mq send f old >/dev/null
-watch all tail f -f
-watch new tail f -n 0 -f
+bridge all tail f -f
+bridge new tail f -n 0 -f
 until_true holds_all old "$work/all.log"
 mq send f one >/dev/null
 until_true holds_all $'old\none' "$work/all.log"
@@ -92,7 +91,7 @@ holds '"leased":0' "$before" "nothing is leased after kill -9"
 stop new
 same 0 $? "TERM"
 holds_all $'one\n'"$(seq 500)" "$work/new.log" || fail "nothing is missed: $(tail -3 "$work/new.log")"
-watch interrupted tail f -f
+bridge interrupted tail f -f
 until_true has_open interrupted f
 kill -INT "${running[interrupted]}"
 wait "${running[interrupted]}"
@@ -122,7 +121,7 @@ until_true has_open blocked kinds
 stop blocked
 same 0 $? "TERM while it cannot write"
 mq create gone || fail "create"
-watch orphan tail gone -f
+bridge orphan tail gone -f
 until_true has_open orphan gone
 mq remove gone || fail "a tail keeps no queue from being removed"
 until_true grep -q 'the queue was removed' "$work/orphan.log"
@@ -169,7 +168,7 @@ chmod +x "$work/child.sh"
 adapter 'name = "program"' 'type = "tail"' 'queue = "s"' "command = [\"$work/child.sh\", \"$work/child\"]"
 adapter 'name = "fifo"' 'type = "tail"' 'queue = "s"' "fifo = \"$work/fifo\""
 adapter 'name = "socket"' 'type = "tail"' 'queue = "s"' "socket = \"$work/socket\"" 'framing = "json"'
-watch serve serve
+bridge serve serve
 until_true service_answers
 until_true test -S "$work/socket"
 until_true test -s "$work/child.pid"
@@ -236,7 +235,7 @@ same running "$(json "$work/out" '$.state')" "the others go on"
 # ---- kill -9 of the service, and on again
 kill_now serve
 until_true ended "$(cat "$work/child.pid")"
-watch serve serve
+bridge serve serve
 until_true service_answers
 until_true grep -q . "$work/child.pid"
 start one socat -u "UNIX-CONNECT:$work/socket,retry=100,interval=0.1" STDOUT
