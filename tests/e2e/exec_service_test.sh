@@ -85,7 +85,7 @@ lines=$(wc -l <"$work/tries")
 ((lines <= 8)) || fail "tried $lines times in a few seconds"
 mq --json list q >"$work/list"
 same 20 "$(grep -c '"failures":0' "$work/list")" "no failure is counted"
-holds 'exited with 69' "$(json "$work/adapter" '$.last_error')" "why"
+holds 'exited with 69' "$(json "$work/state" '$.last_error')" "why"
 touch "$work/up"
 until_true count_is 0 ready q
 until_true state_is down running

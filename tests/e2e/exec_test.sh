@@ -161,7 +161,7 @@ same '1 0 0' "$(sed -n 's/.*"failures":\([0-9]*\).*/\1/p' "$work/list" | tr '\n'
   "the oldest has failed, the others have not"
 holds 'signal 9 (SIGKILL): about to die' "$(head -n 1 "$work/list")" "with its last words"
 until_true state_is victim paused
-holds 'about to die' "$(json "$work/adapter" '$.last_error')" "as adapters tells it"
+holds 'about to die' "$(json "$work/state" '$.last_error')" "as adapters tells it"
 stop serve || fail "serve"
 rm "$root/spoolmq.toml"
 clear q

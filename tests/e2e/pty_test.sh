@@ -6,6 +6,7 @@
 . "${0%/*}/running.sh"
 . "${0%/*}/programs.sh"
 python=/usr/bin/python3
+cd "$work" || exit  # ed leaves its text there when it is hung up
 
 bodies() { mq --json receive "$1" -n 10000 --ack | jq -r .body; }
 for queue in q r; do mq create $queue --backoff 1s || fail "create"; done

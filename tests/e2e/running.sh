@@ -65,5 +65,5 @@ adapter() {
   } >>"$root/spoolmq.toml"
 }
 service_answers() { mq adapters; }
-# state_is ADAPTER STATE
+# state_is ADAPTER STATE: what `adapters` says of it is then in $work/state.
 state_is() { mq --json adapters "$1" >"$work/state" && [[ $(json "$work/state" '$.state') == "$2" ]]; }
