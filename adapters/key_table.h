@@ -29,6 +29,17 @@ constexpr std::array<AdapterKey, kSize> keys_of(const std::array<KeyRow<Settings
   return keys;
 }
 
+// One table of two: its own rows, then those that several adapters share.
+template <typename Settings, std::size_t kFirst, std::size_t kSecond>
+constexpr std::array<KeyRow<Settings>, kFirst + kSecond> join_rows(
+    const std::array<KeyRow<Settings>, kFirst>& first,
+    const std::array<KeyRow<Settings>, kSecond>& second) {
+  std::array<KeyRow<Settings>, kFirst + kSecond> all{};
+  std::ranges::copy(first, all.begin());
+  std::ranges::copy(second, all.begin() + kFirst);
+  return all;
+}
+
 template <typename Settings, std::size_t kSize>
 void read_keys(Settings& settings, std::span<const KeyValue> given,
                const std::array<KeyRow<Settings>, kSize>& table, std::string_view type) {
