@@ -2,18 +2,18 @@
 
 #include <vector>
 
-#include "adapters/datagram_settings.h"
-#include "adapters/fifo_settings.h"
-#include "adapters/notify_settings.h"
-#include "adapters/relay_settings.h"
-#include "adapters/socket_in_settings.h"
-#include "adapters/socket_out_settings.h"
 #include "adapters/box_settings.h"
-#include "adapters/shm_settings.h"
+#include "adapters/datagram_settings.h"
 #include "adapters/exec_bridge.h"
 #include "adapters/exec_settings.h"
+#include "adapters/fetch_settings.h"
+#include "adapters/fifo_settings.h"
+#include "adapters/forward_settings.h"
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
+#include "adapters/shm_settings.h"
+#include "adapters/socket_in_settings.h"
+#include "adapters/socket_out_settings.h"
 #include "adapters/source_program.h"
 #include "adapters/terminal_bridge.h"
 
@@ -45,6 +45,13 @@ std::span<const BridgeKind> bridge_kinds() {
       {"socket-out", "connects to a Unix or TCP socket and hands the messages of Q on",
        "spoolmq socket-out orders --tcp 127.0.0.1:9000 --answers", socket_out_keys,
        plan_socket_out},
+      {"forward", "sends the messages of Q to a broker of STOMP, each confirmed by a receipt",
+       "spoolmq forward orders --to rabbit1:61613 --to rabbit2:61613 --login-file "
+       "/etc/spoolmq/login",
+       forward_keys, plan_forward},
+      {"fetch", "what a broker of STOMP delivers is sent to Q, each once",
+       "spoolmq fetch orders --from rabbit1:61613 --login-file /etc/spoolmq/login", fetch_keys,
+       plan_fetch},
       {"mq-in", "takes what comes through a POSIX message queue",
        "spoolmq mq-in orders --object /orders --create", mq_in_keys, parse_mq_in},
       {"mq-out", "puts messages into a POSIX message queue",

@@ -13,13 +13,20 @@ constexpr std::int64_t kPatienceMs = 3000;
 // may take; then it is the caller's to come again.
 constexpr Milliseconds kLongestBlock{100};
 
-SendOptions options() {
-  SendOptions made;
-  made.timeout = kLongestBlock;
-  return made;
+// What is wrong with this message for that queue, not with the queue: its check, its limits, an id
+// that another message has.
+bool is_for_good(const Error& error) {
+  return error.code() == ErrorCode::kBadData || error.code() == ErrorCode::kCannotCreate;
 }
 
 }  // namespace
+
+SendOptions Intake::options() const {
+  SendOptions made;
+  made.timeout = kLongestBlock;
+  made.id_memory = manner_.id_memory;
+  return made;
+}
 
 void Intake::add(Message message, std::uint64_t token) {
   bytes_ += message.body.size();
@@ -73,7 +80,7 @@ bool Intake::send_together() {
   try {
     results = queue_.send_batch(std::move(messages), options());
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kBadData || error.code() == ErrorCode::kTryAgain) return false;
+    if (is_for_good(error) || error.code() == ErrorCode::kTryAgain) return false;
     throw;
   }
   for (std::size_t i = 0; i < results.size(); ++i) note_sent(gathered_[i], results[i].id);
@@ -86,7 +93,22 @@ void Intake::send_one(Gathered& one) {
   try {
     note_sent(one, queue_.send_checked(one.message, options()).id);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadData) throw;
+    if (!is_for_good(error)) throw;
+    refuse(one, error.why());
+  }
+}
+
+void Intake::refuse(Gathered& one, const std::string& why) {
+  if (manner_.refused == Refused::kTold) return note_refused(one, why);
+  Message dead = one.message;
+  dead.id = {};
+  dead.dedupe_key.clear();
+  SendOptions buried = options();
+  buried.dead = why;
+  try {
+    note_sent(one, queue_.send_checked(std::move(dead), buried).id);
+  } catch (const Error& error) {
+    if (!is_for_good(error)) throw;
     note_refused(one, error.why());
   }
 }

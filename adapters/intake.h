@@ -26,6 +26,15 @@ class Intake {
     std::size_t messages = 256;
     std::size_t bytes = 8 << 20;  // of bodies; one message may be larger
   };
+  // What becomes of a message that the queue refuses for good.
+  enum class Refused : std::uint8_t {
+    kTold,    // whoever sent it hears of it
+    kBuried,  // nobody would: it is dead here from the start, under an id of its own
+  };
+  struct Manner {
+    IdMemory id_memory = IdMemory::kUsual;
+    Refused refused = Refused::kTold;
+  };
   // What became of one message, in the order of add().
   struct Taken {
     std::uint64_t token = 0;
@@ -35,7 +44,9 @@ class Intake {
   };
   Intake(Queue& queue, const AdapterPlace& place) : Intake(queue, place, Limits{}) {}
   Intake(Queue& queue, const AdapterPlace& place, Limits limits)
-      : queue_(queue), place_(place), limits_(limits) {}
+      : Intake(queue, place, limits, Manner{}) {}
+  Intake(Queue& queue, const AdapterPlace& place, Limits limits, Manner manner)
+      : queue_(queue), place_(place), limits_(limits), manner_(manner) {}
 
   // `token` is the caller's; where it came from is for on_refused and logs.
   void add(Message message, std::uint64_t token = 0);
@@ -67,12 +78,15 @@ class Intake {
   void send();
   bool send_together();
   void send_one(Gathered& one);
+  void refuse(Gathered& one, const std::string& why);
+  [[nodiscard]] SendOptions options() const;
   void note_sent(const Gathered& one, const MessageId& id);
   void note_refused(const Gathered& one, const std::string& why);
 
   Queue& queue_;
   const AdapterPlace& place_;
   const Limits limits_;
+  const Manner manner_;
   std::deque<Gathered> gathered_;
   std::size_t bytes_ = 0;
   std::vector<Taken> taken_;                      // not returned yet

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace spoolmq::adapters {
+namespace {
+
+constexpr std::size_t kMostNameBytes = 253;
+
+}  // namespace
 
 HostPort parse_address(const KeyValue& given) {
   const auto place = parse_host_port(given.value);
@@ -28,11 +33,26 @@ std::int64_t parse_some_time(const KeyValue& given) {
   return duration_ms;
 }
 
+std::string parse_host_name(const KeyValue& given) {
+  if (given.value.empty() || given.value.size() > kMostNameBytes ||
+      given.value.find('\0') != std::string::npos) {
+    throw bad_value(given, "not the name of a host");
+  }
+  return given.value;
+}
+
 void check_certificate(std::span<const KeyValue> given) {
   const KeyValue* const certificate = find_value(given, "tls-certificate");
   const KeyValue* const key = find_value(given, "tls-key");
   if (certificate != nullptr && key == nullptr) throw clash(*certificate, "it needs tls-key");
   if (key != nullptr && certificate == nullptr) throw clash(*key, "it needs tls-certificate");
+}
+
+void check_client_tls(std::span<const KeyValue> given, bool has_tls) {
+  for (const std::string_view key : {"tls-ca", "tls-name", "tls-certificate"}) {
+    const KeyValue* const found = find_value(given, key);
+    if (found != nullptr && !has_tls) throw clash(*found, "it needs tls");
+  }
 }
 
 void check_one_of(std::span<const KeyValue> given, std::span<const std::string_view> keys,

@@ -16,8 +16,12 @@ FrameKind parse_framing(const KeyValue& given);
 std::size_t parse_frame_bytes(const KeyValue& given);
 std::int64_t parse_some_time(const KeyValue& given);  // a duration that is not 0, milliseconds
 
+std::string parse_host_name(const KeyValue& given);      // that a certificate must be for
+
 // A certificate and its key go together. Throws clash.
 void check_certificate(std::span<const KeyValue> given);
+// What whoever connects says of TLS needs `tls`. Throws clash.
+void check_client_tls(std::span<const KeyValue> given, bool has_tls);
 // One of these is given. Throws Error(kUsage), for two of them clash.
 void check_one_of(std::span<const KeyValue> given, std::span<const std::string_view> keys,
                   std::string_view type);

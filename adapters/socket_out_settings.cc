@@ -16,7 +16,6 @@ constexpr std::string_view kType = "socket-out";
 constexpr std::array<std::string_view, 2> kPlaces{"unix", "tcp"};
 constexpr std::size_t kMostAddresses = 16;
 constexpr std::size_t kMostWindow = 4096;
-constexpr std::size_t kMostNameBytes = 253;
 
 using Settings = SocketOutSettings;
 
@@ -25,14 +24,6 @@ void read_address(Settings& settings, const KeyValue& given) {
   if (address.port == "0") throw bad_value(given, "port 0 is none to connect to");
   if (settings.addresses.size() == kMostAddresses) throw bad_value(given, "more than 16 of them");
   settings.addresses.push_back(address);
-}
-
-void read_tls_name(Settings& settings, const KeyValue& given) {
-  if (given.value.empty() || given.value.size() > kMostNameBytes ||
-      given.value.find('\0') != std::string::npos) {
-    throw bad_value(given, "not the name of a host");
-  }
-  settings.tls_name = given.value;
 }
 
 constexpr auto kTable = std::to_array<KeyRow<Settings>>({
@@ -62,7 +53,8 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
      [](Settings& to, const KeyValue& given) { to.has_tls = parse_flag(given); }},
     {{"tls-ca", "PATH", "PEM: who may have signed it (default: whom the system trusts)"},
      [](Settings& to, const KeyValue& given) { to.tls.authorities = parse_file_path(given); }},
-    {{"tls-name", "HOST", "the name it must be for (default: the host of tcp)"}, read_tls_name},
+    {{"tls-name", "HOST", "the name it must be for (default: the host of tcp)"},
+     [](Settings& to, const KeyValue& given) { to.tls_name = parse_host_name(given); }},
     {{"tls-certificate", "PATH", "PEM, our own, for a server that asks"},
      [](Settings& to, const KeyValue& given) { to.tls.certificate = parse_file_path(given); }},
     {{"tls-key", "PATH", "its private key, PEM"},
@@ -70,10 +62,7 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
 });
 
 void check_tls(const Settings& settings, std::span<const KeyValue> given) {
-  for (const std::string_view key : {"tls-ca", "tls-name", "tls-certificate"}) {
-    const KeyValue* const found = find_value(given, key);
-    if (found != nullptr && !settings.has_tls) throw clash(*found, "it needs tls");
-  }
+  check_client_tls(given, settings.has_tls);
   if (settings.has_tls && settings.tls_name.empty() && settings.addresses.empty()) {
     throw clash(*find_value(given, "tls"), "with unix it needs tls-name");
   }
