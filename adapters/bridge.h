@@ -18,7 +18,7 @@ struct BridgePlan {
   BridgePlan& operator=(const BridgePlan&) = delete;
   virtual ~BridgePlan() = default;
 
-  const std::string queue;
+  const std::string queue;  // empty: the other side names queues
   const std::string place;  // the other side, for people: a path, an address, a command
 
   // Opens the queue. Throws Error.

@@ -9,12 +9,14 @@
 #include "adapters/fetch_settings.h"
 #include "adapters/fifo_settings.h"
 #include "adapters/forward_settings.h"
+#include "adapters/fifo_settings.h"
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
 #include "adapters/shm_settings.h"
 #include "adapters/socket_in_settings.h"
 #include "adapters/socket_out_settings.h"
 #include "adapters/source_program.h"
+#include "adapters/stomp_server_settings.h"
 #include "adapters/terminal_bridge.h"
 
 namespace spoolmq::adapters {
@@ -52,6 +54,9 @@ std::span<const BridgeKind> bridge_kinds() {
       {"fetch", "what a broker of STOMP delivers is sent to Q, each once",
        "spoolmq fetch orders --from rabbit1:61613 --login-file /etc/spoolmq/login", fetch_keys,
        plan_fetch},
+      {"stomp", "serves STOMP 1.0, 1.1 and 1.2 clients: they send to queues and read from them",
+       "spoolmq stomp --tcp 127.0.0.1:61613 --create", stomp_server_keys, plan_stomp_server,
+       OfQueue::kMany},
       {"mq-in", "takes what comes through a POSIX message queue",
        "spoolmq mq-in orders --object /orders --create", mq_in_keys, parse_mq_in},
       {"mq-out", "puts messages into a POSIX message queue",
@@ -75,6 +80,12 @@ std::span<const BridgeKind> bridge_kinds() {
        terminal_keys, parse_terminal},
   };
   return kinds;
+}
+
+std::string default_name(std::string_view type, std::string_view queue) {
+  std::string name(type);
+  if (!queue.empty()) name.append("-").append(queue);
+  return name;
 }
 
 }  // namespace spoolmq::adapters

@@ -66,7 +66,7 @@ class StompDecoder {
   StompFound broken(std::string_view why);
   void drop_taken();
 
-  const StompLimits limits_;
+  StompLimits limits_;
   std::optional<StompVersion> version_;  // not agreed on yet
   std::string buffer_;
   std::size_t begin_ = 0;     // what is before it was taken

@@ -16,7 +16,8 @@ using adapters::KeyValue;
 using std::string_view_literals::operator""sv;
 
 constexpr std::string_view kDirectory = "directory";
-constexpr std::array kCommonKeys{"name"sv, "type"sv, "queue"sv, kDirectory, "enabled"sv};
+constexpr std::string_view kQueue = "queue";
+constexpr std::array kCommonKeys{"name"sv, "type"sv, kQueue, kDirectory, "enabled"sv};
 constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less its NUL
 
 // "/srv//in/./" → "/srv/in": adapters and `why` compare paths by their text.
@@ -27,10 +28,13 @@ std::string without_detours(const std::string& path) {
 
 bool has_directory(const AdapterKind& kind) { return kind.has_directory == HasDirectory::kYes; }
 
+bool is_of_one(const AdapterKind& kind) { return kind.of_queue == OfQueue::kOne; }
+
 // The keys that every adapter of that kind has.
 std::vector<std::string_view> common_keys(const AdapterKind& kind) {
   std::vector<std::string_view> keys(kCommonKeys.begin(), kCommonKeys.end());
   if (!has_directory(kind)) std::erase(keys, kDirectory);
+  if (!is_of_one(kind)) std::erase(keys, kQueue);
   return keys;
 }
 
@@ -43,10 +47,11 @@ class AdapterReader {
   std::optional<AdapterConfig> read() {
     const std::size_t before = report_.problems.size();
     const AdapterKind* const kind = read_kind();
-    const std::string queue = read_queue();
+    const bool has_queue = kind == nullptr || is_of_one(*kind);
+    const std::string queue = has_queue ? read_queue() : std::string();
     const std::string directory =
         kind == nullptr || has_directory(*kind) ? read_directory() : std::string();
-    const std::string name = read_name(queue);
+    const std::string name = read_name(queue, has_queue);
     const bool enabled = read_enabled();
     if (kind == nullptr) return std::nullopt;
     read_keys(*kind);
@@ -112,10 +117,11 @@ class AdapterReader {
     return without_detours(directory);
   }
 
-  std::string read_name(const std::string& queue) {
+  std::string read_name(const std::string& queue, bool has_queue) {
     const toml::node* const node = table_.get("name");
     if (node == nullptr) {
-      if (!type_.empty() && !queue.empty()) name_ = type_ + "-" + queue;
+      if (!type_.empty() && has_queue != queue.empty())
+        name_ = adapters::default_name(type_, queue);
       return name_;
     }
     const auto given = read_text("name", *node, "a string", report_);

@@ -39,7 +39,10 @@ std::unique_ptr<adapters::Adapter> make_tail(const AdapterSettings& settings,
 
 // The plan knows how to make what it plans.
 AdapterKind kind_of(const adapters::BridgeKind& bridge) {
-  return {bridge.type, HasDirectory::kNo, bridge.keys,
+  return {bridge.type,
+          HasDirectory::kNo,
+          bridge.of_queue,
+          bridge.keys,
           [parse = bridge.parse](std::string queue, const std::string& /*directory*/,
                                  std::span<const KeyValue> given) -> AdapterSettings {
             return parse(std::move(queue), given);
@@ -52,13 +55,13 @@ AdapterKind kind_of(const adapters::BridgeKind& bridge) {
 
 std::vector<AdapterKind> make_kinds() {
   std::vector<AdapterKind> kinds{
-      AdapterKind{"import", HasDirectory::kYes, adapters::import_keys,
+      AdapterKind{"import", HasDirectory::kYes, OfQueue::kOne, adapters::import_keys,
                   parse_as<adapters::parse_import_settings>,
                   make_as<adapters::ImportSettings, adapters::ImportAdapter>},
-      AdapterKind{"export", HasDirectory::kYes, adapters::export_keys,
+      AdapterKind{"export", HasDirectory::kYes, OfQueue::kOne, adapters::export_keys,
                   parse_as<adapters::parse_export_settings>,
                   make_as<adapters::ExportSettings, adapters::ExportAdapter>},
-      AdapterKind{"tail", HasDirectory::kNo, adapters::tail_keys,
+      AdapterKind{"tail", HasDirectory::kNo, OfQueue::kOne, adapters::tail_keys,
                   parse_as<adapters::parse_tail_settings>, make_tail},
   };
   for (const adapters::BridgeKind& bridge : adapters::bridge_kinds()) {

@@ -44,12 +44,14 @@ const BridgeKind& kind_of(const Arguments& arguments) {
   return *kind;
 }
 
+bool is_of_one(const BridgeKind& kind) { return kind.of_queue == adapters::OfQueue::kOne; }
+
 std::shared_ptr<const BridgePlan> read_plan(const BridgeKind& kind, const Arguments& arguments) {
   std::vector<adapters::KeyValue> given = given_values(kind.keys(), arguments);
   for (const std::string& word : arguments.trailing) {
     given.push_back({std::string(kCommandKey), word, "-- " + word});
   }
-  return kind.parse(arguments.operands[0], given);
+  return kind.parse(is_of_one(kind) ? arguments.operands[0] : std::string(), given);
 }
 
 int run_bridge(Context& context, const Arguments& arguments) {
@@ -59,11 +61,11 @@ int run_bridge(Context& context, const Arguments& arguments) {
   const std::string& queue = bridge->queue;
   raise_descriptor_limit();
   const StopSignals signals;
-  static_cast<void>(context.queue(queue));  // a mistyped name is not waited for
+  if (is_of_one(kind)) static_cast<void>(context.queue(queue));  // no mistyped name is waited for
   const SystemClock clock;
   adapters::AdapterCounters counters;
   FollowPlan plan;
-  plan.config = {.name = std::string(kind.type) + "-" + queue,
+  plan.config = {.name = adapters::default_name(kind.type, queue),
                  .type = std::string(kind.type),
                  .settings = bridge,
                  .fingerprint = {},
@@ -97,8 +99,9 @@ std::span<const Command> bridge_commands() {
       const AdapterOptions& mine = options.emplace_back(kind.keys(), kOnce, kCommandKey);
       const bool runs_command = std::ranges::find(kind.keys(), kCommandKey,
                                                   &adapters::AdapterKey::name) != kind.keys().end();
-      made.push_back({"bridges", kind.type, "Q", 1, 1, runs_command, kind.summary, kind.example,
-                      mine.specs(), run_bridge});
+      const std::size_t operands = is_of_one(kind) ? 1 : 0;
+      made.push_back({"bridges", kind.type, is_of_one(kind) ? "Q" : "", operands, operands,
+                      runs_command, kind.summary, kind.example, mine.specs(), run_bridge});
     }
     return made;
   }();

@@ -1,0 +1,67 @@
+#pragma once
+// What the threads that work on queues have to tell the one that serves the sockets. Thread-safe.
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/bell.h"
+#include "adapters/stomp_backend.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq::adapters {
+
+// The end of something that a ticket was given for.
+struct StompOutcome {
+  StompTicket ticket;
+  std::optional<std::string> failure;
+  // Of sends and acknowledgements that went well, for counters and logs.
+  MessageId id = {};
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Messages that a queue gave, on lease.
+struct StompTaken {
+  std::string queue;
+  std::vector<Delivery> deliveries;
+  std::vector<std::string> bodies;  // as many: large ones in memory too
+};
+
+class StompMailbox {
+ public:
+  void put(std::vector<StompOutcome> outcomes) {
+    if (outcomes.empty()) return;
+    const std::lock_guard lock(mutex_);
+    for (StompOutcome& one : outcomes) outcomes_.push_back(std::move(one));
+    bell_.ring();
+  }
+  void put(StompTaken taken) {
+    const std::lock_guard lock(mutex_);
+    taken_.push_back(std::move(taken));
+    bell_.ring();
+  }
+
+  struct Contents {
+    std::vector<StompOutcome> outcomes;
+    std::vector<StompTaken> taken;
+  };
+  Contents empty() {
+    const std::lock_guard lock(mutex_);
+    bell_.silence();
+    return {std::exchange(outcomes_, {}), std::exchange(taken_, {})};
+  }
+  // Readable while something is there.
+  [[nodiscard]] int descriptor() const { return bell_.descriptor(); }
+
+ private:
+  std::mutex mutex_;  // guards all below
+  Bell bell_;
+  std::vector<StompOutcome> outcomes_;
+  std::vector<StompTaken> taken_;
+};
+
+}  // namespace spoolmq::adapters

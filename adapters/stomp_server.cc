@@ -1,0 +1,143 @@
+#include "adapters/stomp_server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace spoolmq::adapters {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 << 10;
+
+}  // namespace
+
+StompServer::StompServer(const std::string& /*queue*/, StompServerSettings settings,
+                         AdapterPlace place)
+    : PolledAdapter(*place.clock),
+      settings_(std::move(settings)),
+      place_(std::move(place)),
+      closing_(1, [](const std::vector<std::unique_ptr<StompDesk>>&) {}),
+      reception_(settings_.reception, place_, poll_set_, place_.clock->boot_ms()),
+      next_token_(Reception::kFirstFreeToken),
+      buffer_(kReadBytes, '\0') {}
+
+// Connections end first: what they hold goes back through the desks, which do all that was asked.
+StompServer::~StompServer() {
+  connections_.clear();
+  counters_.clear();
+}
+
+PolledAdapter::Step StompServer::step() {
+  now_ms_ = clock().boot_ms();
+  reception_.prepare(connections_.size(), now_ms_);
+  collect_ready();
+  take_mail();
+  serve_ready();
+  expire_due();
+  write_touched();
+  tell_room();
+  extend_leases();
+  const bool over = place_.once && served_any_ && connections_.empty();
+  if (!ready_.empty()) return {0, over};
+  return {std::min({reception_.next_due_boot_ms(), deadline_ms_, extend_ms_}), over};
+}
+
+void StompServer::gather(std::vector<pollfd>& waited) {
+  waited.push_back({poll_set_.descriptor(), POLLIN, 0});
+  waited.push_back({mailbox_.descriptor(), POLLIN, 0});
+}
+
+void StompServer::collect_ready() {
+  for (const epoll_event& event : poll_set_.ready()) {
+    const Token token = event.data.u64;
+    if (token < Reception::kFirstFreeToken) {
+      reception_.accept(token, [this](std::unique_ptr<Stream> stream, Peer peer) {
+        welcome(std::move(stream), std::move(peer));
+      });
+    } else if (const auto found = connections_.find(token); found != connections_.end()) {
+      note_ready(token, *found->second);
+    }
+  }
+}
+
+void StompServer::welcome(std::unique_ptr<Stream> stream, Peer peer) {
+  const Token token = next_token_++;
+  StompBackend& backend = *this;
+  auto made = std::make_unique<StompConnection>(token, std::move(stream), std::move(peer),
+                                                settings_, clock(), backend);
+  made->place.token = token;
+  served_any_ = true;
+  note_ready(token, *connections_.emplace(token, std::move(made)).first->second);
+}
+
+void StompServer::note_ready(Token token, StompConnection& connection) {
+  if (!std::exchange(connection.is_ready, true)) ready_.push_back(token);
+}
+
+void StompServer::touch(Token token, StompConnection& connection) {
+  if (!std::exchange(connection.is_touched, true)) touched_.push_back(token);
+}
+
+// One piece of each.
+void StompServer::serve_ready() {
+  for (const Token token : std::exchange(ready_, {})) {
+    const auto found = connections_.find(token);
+    if (found == connections_.end()) continue;
+    StompConnection& connection = *found->second;
+    connection.is_ready = false;
+    unfinished_bytes_ -= connection.buffered_bytes();
+    connection.advance(buffer_);
+    // Whoever brings more than there is memory for is sent away: were it kept waiting, nobody's
+    // frame might ever become whole.
+    if (unfinished_bytes_ + connection.buffered_bytes() > settings_.most_unfinished_bytes) {
+      connection.refuse_for_memory();
+    }
+    unfinished_bytes_ += connection.buffered_bytes();
+    touch(token, connection);
+  }
+}
+
+void StompServer::write_touched() {
+  for (const Token token : std::exchange(touched_, {})) {
+    const auto found = connections_.find(token);
+    if (found == connections_.end()) continue;
+    StompConnection& connection = *found->second;
+    connection.is_touched = false;
+    connection.write();
+    if (connection.is_over()) {
+      end(token);
+      continue;
+    }
+    deadline_ms_ = std::min(deadline_ms_, connection.deadline_boot_ms());
+    poll_set_.change(connection.descriptor(), connection.place, connection.events());
+    if (connection.has_more()) note_ready(token, connection);
+  }
+}
+
+void StompServer::end(Token token) {
+  const auto found = connections_.find(token);
+  const StompConnection& connection = *found->second;
+  if (!connection.why().empty()) {
+    const Peer& peer = connection.peer();
+    reception_.tell_refused(peer.is_local ? peer.name : peer.address, connection.why());
+  }
+  unfinished_bytes_ -= connection.buffered_bytes();
+  // Its end asks things of us that look for it: it is out of the table by then.
+  const std::unique_ptr<StompConnection> ended = std::move(found->second);
+  connections_.erase(found);
+}
+
+// Deadlines that moved away are found out when the earliest has come.
+void StompServer::expire_due() {
+  if (now_ms_ < deadline_ms_) return;
+  deadline_ms_ = INT64_MAX;
+  for (const auto& [token, connection] : connections_) {
+    if (connection->deadline_boot_ms() <= now_ms_) {
+      connection->expire();
+      touch(token, *connection);
+    } else {
+      deadline_ms_ = std::min(deadline_ms_, connection->deadline_boot_ms());
+    }
+  }
+}
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,105 @@
+#pragma once
+// A STOMP 1.0, 1.1 and 1.2 server (adapters/PROTOCOL.md, "STOMP"). One thread serves all sockets
+// and waits for nothing but them; work on a queue is done by its desk. What came within one round,
+// on whatever connections, shares a sync.
+//   With `once`: over when the last connection of at least one has ended.
+// Not thread-safe, but for interrupt().
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "adapters/poll_set.h"
+#include "adapters/polled_adapter.h"
+#include "adapters/reception.h"
+#include "adapters/stomp_backend.h"
+#include "adapters/stomp_connection.h"
+#include "adapters/stomp_desk.h"
+#include "adapters/stomp_mailbox.h"
+#include "adapters/stomp_server_settings.h"
+
+namespace spoolmq::adapters {
+
+class StompServer final : public PolledAdapter, private StompBackend {
+ public:
+  // Listens. `queue` is empty: clients name theirs. Throws Error.
+  StompServer(const std::string& queue, StompServerSettings settings, AdapterPlace place);
+  ~StompServer() override;
+
+ protected:
+  Step step() override;
+  void gather(std::vector<pollfd>& waited) override;
+
+ private:
+  using Token = std::uint64_t;
+  // A queue that somebody sends to or reads from, and who reads from it.
+  struct Reader {
+    Token connection;
+    std::uint64_t subscription;
+  };
+  struct Counter {
+    std::unique_ptr<StompDesk> desk;
+    std::vector<Reader> readers;
+    std::size_t next = 0;          // reader that the next delivery goes to, if it has room
+    std::size_t collected = 0;     // since the desk was told
+    bool is_changed = false;       // its room
+    std::int64_t used_ms = 0;      // boot, last
+    std::int64_t extended_ms = 0;  // likewise, its leases
+  };
+
+  // StompBackend
+  void send(StompTicket ticket, StompSend send) override;
+  void settle(StompTicket ticket, const std::string& queue, Verdict verdict,
+              std::vector<Receipt> receipts) override;
+  void commit(StompTicket ticket, StompTransaction transaction) override;
+  void open(StompTicket ticket, const StompOpening& opening) override;
+  void note_room(const std::string& queue) override;
+  void close(const StompOpening& opening) override;
+
+  // Sockets (stomp_server.cc).
+  void collect_ready();
+  void welcome(std::unique_ptr<Stream> stream, Peer peer);
+  void serve_ready();
+  void write_touched();
+  void touch(Token token, StompConnection& connection);
+  void note_ready(Token token, StompConnection& connection);
+  void end(Token token);
+  void expire_due();
+  // Queues (stomp_server_queues.cc).
+  Counter& counter(const std::string& queue);
+  bool may_open(const StompTicket& ticket, const std::string& queue);
+  void take_mail();
+  void take_outcome(const StompOutcome& outcome);
+  void begin_reading(const StompTicket& ticket, const std::string& queue);
+  void hand_out(StompTaken taken);
+  Reader* next_reader(Counter& counter);
+  void tell_room();
+  void extend_leases();
+  void close_idle();
+
+  const StompServerSettings settings_;
+  const AdapterPlace place_;
+  StompMailbox mailbox_;
+  // Closing one may take syncs.
+  BatchThread<std::unique_ptr<StompDesk>> closing_;
+  PollSet poll_set_;
+  Reception reception_;
+  std::map<std::string, Counter> counters_;  // by queue
+  std::unordered_map<Token, std::unique_ptr<StompConnection>> connections_;
+  std::vector<Token> ready_;          // something may be read; each once
+  std::vector<Token> touched_;        // something may be written, or settled; each once
+  std::vector<std::string> changed_;  // queues whose room is to be told
+  std::map<std::pair<Token, std::uint64_t>, std::string> opening_;  // ticket → queue
+  Token next_token_;
+  std::string buffer_;
+  std::uint64_t unfinished_bytes_ = 0;    // of all connections
+  std::int64_t now_ms_ = 0;               // boot, of this step
+  std::int64_t deadline_ms_ = INT64_MAX;  // no connection's is earlier
+  std::int64_t extend_ms_ = 0;            // leases are looked at again
+  bool served_any_ = false;
+};
+
+}  // namespace spoolmq::adapters
