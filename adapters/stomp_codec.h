@@ -44,7 +44,9 @@ class StompDecoder {
   StompFound next(StompFrame& frame);
 
   // A frame has begun that is not whole yet.
-  [[nodiscard]] bool is_inside() const { return has_head_ || begin_ < buffer_.size(); }
+  [[nodiscard]] bool is_inside() const {
+    return has_command_ || has_head_ || begin_ < buffer_.size();
+  }
   // Of what was fed and not taken.
   [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - begin_; }
   [[nodiscard]] const std::string& why() const { return why_; }

@@ -126,5 +126,19 @@ TEST(StompCodec, EveryCutOfAFrameIsNoFrameYet) {
   }
 }
 
+// Also where it was cut behind a whole line: whoever ends frames that take too long relies on it.
+TEST(StompCodec, IsInsideAFrameFromItsFirstByteToItsLast) {
+  const std::string bytes = "\nSEND\nname:value\n\nbody\0"s;
+  for (std::size_t length = 0; length <= bytes.size(); ++length) {
+    StompDecoder decoder(StompLimits{});
+    decoder.set_version(StompVersion::k12);
+    decoder.feed(std::string_view(bytes).substr(0, length));
+    StompFrame frame;
+    const StompFound found = decoder.next(frame);
+    EXPECT_EQ(found == StompFound::kFrame, length == bytes.size()) << length;
+    EXPECT_EQ(decoder.is_inside(), length > 1 && length < bytes.size()) << length;
+  }
+}
+
 }  // namespace
 }  // namespace spoolmq::adapters
