@@ -43,7 +43,6 @@ OpenFile open_checked(const std::string& path) {
   if (::fstat(file.descriptor.number(), &file.status) != 0) refuse_errno(path);
   const struct stat& status = file.status;
   if (!S_ISREG(status.st_mode)) refuse(path, "it is not a file");
-  if (status.st_uid != 0 && status.st_uid != ::geteuid()) refuse(path, "it is somebody else's");
   if ((status.st_mode & kTooOpen) != 0) {
     refuse(path, "others may read or write it: chmod 600, or 640 for one group");
   }
@@ -74,8 +73,9 @@ std::optional<std::string> refuse_login_name(std::string_view name) {
   constexpr std::string_view kFurther = "._-@+";
   const bool is_name =
       !name.empty() && name.size() <= kMostLoginBytes && is_letter_or_digit(name.front()) &&
-      std::ranges::all_of(
-          name, [kFurther](char one) { return is_letter_or_digit(one) || kFurther.find(one) != std::string_view::npos; });
+      std::ranges::all_of(name, [kFurther](char one) {
+        return is_letter_or_digit(one) || kFurther.find(one) != std::string_view::npos;
+      });
   if (is_name) return std::nullopt;
   return "a user's name has 1 to 64 letters, digits, '.', '_', '-', '@' and '+', the first a "
          "letter "
@@ -124,6 +124,9 @@ void PasswordFile::read() {
   stamp_.reset();
   hashes_.clear();
   const OpenFile file = open_checked(path_);
+  if (file.status.st_uid != 0 && file.status.st_uid != ::geteuid()) {
+    refuse(path_, "it is somebody else's");
+  }
   hashes_ = parse_passwords(read_all(file, path_), path_);
   stamp_ = stamp_of(file.status);
 }

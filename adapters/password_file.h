@@ -25,7 +25,7 @@ using PasswordHashes = std::map<std::string, std::string, std::less<>>;  // name
 // Pure. Throws Error(kConfiguration) that names `path` and the line, never what stands there.
 PasswordHashes parse_passwords(std::string_view text, std::string_view path);
 
-// The file as it is. Throws Error(kConfiguration), with why it cannot be used.
+// The file as it is, whoever owns it: root edits those of others. Throws Error(kConfiguration).
 PasswordHashes read_passwords(const std::string& path);
 
 // Has what the file says in memory, and reads it again when it was changed. Of one thread.

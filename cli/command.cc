@@ -115,7 +115,8 @@ std::vector<const Command*> commands() {
   std::vector<const Command*> all;
   for (const std::span<const Command> table :
        {queue_commands(), data_commands(), look_commands(), fix_commands(), directory_commands(),
-        bridge_commands(), serve_commands(), adapter_commands(), health_commands()}) {
+        bridge_commands(), serve_commands(), adapter_commands(), passwd_commands(),
+        health_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   return all;

@@ -92,14 +92,15 @@ struct Command {
 };
 
 // The tables, one per file of commands; commands() joins them in the order of --help.
-std::span<const Command> queue_commands();  // create queues show config remove pause resume
-std::span<const Command> data_commands();   // send receive … consume request reply
-std::span<const Command> look_commands();   // list peek cat info … why tail trace
-std::span<const Command> fix_commands();    // requeue move copy delete hold unhold revoke purge
+std::span<const Command> queue_commands();      // create queues show config remove pause resume
+std::span<const Command> data_commands();       // send receive … consume request reply
+std::span<const Command> look_commands();       // list peek cat info … why tail trace
+std::span<const Command> fix_commands();        // requeue move copy delete hold unhold revoke purge
 std::span<const Command> directory_commands();  // import export
 std::span<const Command> bridge_commands();     // one per row of adapters/bridge_kinds.h
 std::span<const Command> serve_commands();      // serve
 std::span<const Command> adapter_commands();    // adapters
+std::span<const Command> passwd_commands();     // passwd
 std::span<const Command> health_commands();     // fsck completion
 std::vector<const Command*> commands();
 
