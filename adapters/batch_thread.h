@@ -30,9 +30,16 @@ class BatchThread {
   BatchThread& operator=(const BatchThread&) = delete;
 
   void put(Job job) {
+    std::vector<Job> one;
+    one.push_back(std::move(job));
+    put_all(std::move(one));
+  }
+  // At once, so that they are of one batch.
+  void put_all(std::vector<Job> jobs) {
+    if (jobs.empty()) return;
     {
       const std::lock_guard lock(mutex_);
-      jobs_.push_back(std::move(job));
+      for (Job& one : jobs) jobs_.push_back(std::move(one));
       if (!thread_.joinable()) {
         thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
       }

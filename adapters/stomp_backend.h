@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/secret.h"
 #include "adapters/stomp_headers.h"
 #include "adapters/stomp_subscription.h"
 #include "adapters/verdict.h"
@@ -18,6 +19,9 @@ namespace spoolmq::adapters {
 inline constexpr std::string_view kStompMailbox = "reply/";    // of <spoolmq/request.h>
 inline constexpr std::string_view kStompPrivate = "private/";  // of subscriptions to topics
 
+// The desk of a queue's dead letters is named so; no queue is.
+inline constexpr std::string_view kStompDead = "/dead/";
+
 // Who is told how it went.
 struct StompTicket {
   std::uint64_t connection = 0;
@@ -28,7 +32,7 @@ struct StompTicket {
 // A delivery that a transaction settles, or not.
 struct StompSettled {
   std::uint64_t subscription = 0;
-  std::string queue;
+  std::string queue;  // or kStompDead and its name
   Verdict verdict = Verdict::kAck;
   StompHeld held;
 };
@@ -47,23 +51,32 @@ struct StompOpening {
     kMailbox,  // made, and removed with the connection
     kTopic,    // made, bound to `topic`, and removed with the connection
     kDurable,  // made where it is missing, bound to `topic`, and stays
-    kDead,     // as kQueue; its dead letters are read
+    kDead,     // is there: its dead letters are shown
   };
   Kind kind = Kind::kQueue;
   std::string queue;
   std::string topic = {};
+  StompMissing missing = StompMissing::kRefuse;  // of kQueue and kDurable
+};
+
+// Who wants in.
+struct StompCredentials {
+  std::string name;
+  Secret passcode;
 };
 
 class StompBackend {
  public:
   virtual ~StompBackend() = default;
+  // Told to StompSession::admit.
+  virtual void check(std::uint64_t connection, StompCredentials login) = 0;
   virtual void send(StompTicket ticket, StompSend send) = 0;
   virtual void settle(StompTicket ticket, const std::string& queue, Verdict verdict,
                       std::vector<Receipt> receipts) = 0;
   virtual void commit(StompTicket ticket, StompTransaction transaction) = 0;
   // A subscription that the ticket names begins to receive once it is open.
   virtual void open(StompTicket ticket, const StompOpening& opening) = 0;
-  // The subscription ended, or has other room than before.
+  // A subscription of that queue ended, or has other room than before.
   virtual void note_room(const std::string& queue) = 0;
   // The connection that opened it has ended.
   virtual void close(const StompOpening& opening) = 0;

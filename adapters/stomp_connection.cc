@@ -1,7 +1,6 @@
 #include "adapters/stomp_connection.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -17,27 +16,16 @@ constexpr std::int64_t kNever = INT64_MAX;
 
 static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT);
 
-Message stamp_of(const Peer& peer) {
-  Message message;
-  message.from.name = peer.name;
-  if (!peer.is_local) return message;
-  // A process that we do not see has no number here; that of the receiving one keeps the user's.
-  message.from.uid = peer.user;
-  message.from.pid = static_cast<std::uint32_t>(peer.process != 0 ? peer.process : ::getpid());
-  return message;
-}
-
 }  // namespace
 
 StompConnection::StompConnection(std::uint64_t token, std::unique_ptr<Stream> stream, Peer peer,
-                                 const StompServerSettings& settings, const Clock& clock,
-                                 StompBackend& backend)
+                                 const StompServerSettings& settings, Access& access,
+                                 const Clock& clock, StompBackend& backend)
     : stream_(std::move(stream)),
-      peer_(std::move(peer)),
       settings_(settings),
       clock_(clock),
       decoder_(settings.frames),
-      session_(token, settings.session, clock, backend, output_, stamp_of(peer_)),
+      session_(token, settings.session, access, clock, backend, output_, std::move(peer)),
       since_ms_(clock.boot_ms()),
       heard_ms_(since_ms_),
       said_ms_(since_ms_) {}
@@ -62,6 +50,7 @@ void StompConnection::advance(std::span<char> buffer) {
 void StompConnection::shake_hands() {
   switch (stream_->open()) {
     case Moved::kDone:
+      session_.set_subject(stream_->subject());
       state_ = State::kOpen;  // whose time is that of the handshake, until CONNECT
       break;
     case Moved::kLater:
@@ -104,17 +93,16 @@ void StompConnection::read(std::span<char> buffer) {
 void StompConnection::take_frames() {
   StompFrame frame;
   while (has_frames_ && session_.may_take()) {
+    if (!has_version_ && session_.is_connected()) {
+      decoder_.set_version(session_.handshake().version);
+      has_version_ = true;
+    }
     switch (decoder_.next(frame)) {
-      case StompFound::kFrame: {
-        const bool is_first = !session_.is_connected();
+      case StompFound::kFrame:
         frame_since_ms_ = 0;
         session_.take(std::move(frame));
         frame = {};
-        if (is_first && session_.is_connected()) {
-          decoder_.set_version(session_.handshake().version);
-        }
         break;
-      }
       case StompFound::kNothing:
         has_frames_ = false;
         break;

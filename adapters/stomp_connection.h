@@ -28,7 +28,8 @@ class StompConnection {
  public:
   // The references outlive it.
   StompConnection(std::uint64_t token, std::unique_ptr<Stream> stream, Peer peer,
-                  const StompServerSettings& settings, const Clock& clock, StompBackend& backend);
+                  const StompServerSettings& settings, Access& access, const Clock& clock,
+                  StompBackend& backend);
   ~StompConnection();  // leases go back
   StompConnection(const StompConnection&) = delete;
   StompConnection& operator=(const StompConnection&) = delete;
@@ -49,7 +50,7 @@ class StompConnection {
   [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
   [[nodiscard]] std::uint32_t events() const;
   [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
-  [[nodiscard]] const Peer& peer() const { return peer_; }
+  [[nodiscard]] const Peer& peer() const { return session_.who().peer; }
   [[nodiscard]] std::size_t buffered_bytes() const { return decoder_.buffered_bytes(); }
   // Why it ended before its time; empty: it did not.
   [[nodiscard]] const std::string& why() const { return why_; }
@@ -75,7 +76,6 @@ class StompConnection {
   [[nodiscard]] std::int64_t frame_due_ms() const;
 
   const std::unique_ptr<Stream> stream_;
-  const Peer peer_;
   const StompServerSettings& settings_;
   const Clock& clock_;
   StompOutput output_;
@@ -85,6 +85,7 @@ class StompConnection {
   bool may_read_ = true;     // as far as is known
   bool has_frames_ = false;  // the decoder may have whole ones
   bool peer_ended_ = false;
+  bool has_version_ = false;  // the decoder
   std::size_t discarded_ = 0;
   std::int64_t since_ms_;            // boot: the state began, or in kFinishing something went
   std::int64_t heard_ms_;            // something came, or it was we who did not listen

@@ -57,6 +57,10 @@ std::variant<StompDestination, StompRefusal> parse_stomp_destination(std::string
     name = text.substr(found->text.size());
   }
   if (kind == Kind::kReply) return parse_reply(text, name);
+  // What a topic is called, the store says.
+  if (kind == Kind::kTopic && !name.empty() && name.size() <= 255) {
+    return StompDestination{kind, std::string(name), {}};
+  }
   if (const auto why = names::refuse_queue_name(name)) return refused(text, *why);
   return StompDestination{kind, std::string(name), {}};
 }

@@ -163,7 +163,12 @@ StompFrame stomp_message(const Message& message, std::string body, const StompDe
   frame.command = "MESSAGE";
   add_some(frame, "subscription", delivery.subscription);
   const std::string* const destination = message.header(kDestination);
-  frame.add(kDestination, destination != nullptr ? *destination : stomp_queue_text(delivery.queue));
+  if (delivery.queue.starts_with('/')) {
+    frame.add(kDestination, delivery.queue);
+  } else {
+    frame.add(kDestination,
+              destination != nullptr ? *destination : stomp_queue_text(delivery.queue));
+  }
   frame.add("message-id", message.id.text());
   add_some(frame, "ack", delivery.ack);
   frame.add("redelivered", delivery.deliveries > 1 ? "true" : "false");

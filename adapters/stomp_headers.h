@@ -9,6 +9,7 @@
 //   MESSAGE        subscription destination message-id ack redelivered deliveries timestamp expires
 //                  priority correlation-id reply-to order-key, then the message's headers
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,12 +22,15 @@
 
 namespace spoolmq::adapters {
 
+enum class StompMissing : std::uint8_t { kRefuse, kMake };  // a queue that is not there
+
 struct StompSend {
   StompDestination destination;
   Message message;
   std::optional<Durability> durability;  // persistent; none: the queue's
   // Of a mailbox of this connection, that is to be put into the message; empty: none.
   std::string temp_reply_to;
+  StompMissing missing = StompMissing::kRefuse;
 };
 
 // `stamp` has what every message of that sender has; `wall_ms` is now.
@@ -35,7 +39,7 @@ std::variant<StompSend, StompRefusal> stomp_send(StompFrame frame, const Message
 
 // How a message is delivered.
 struct StompDelivery {
-  std::string_view queue;
+  std::string_view queue;              // or "/dead/" and its name
   std::string_view subscription = {};  // empty: a 1.0 client gave none
   std::string_view ack = {};           // empty: none
   std::int64_t deliveries = 1;

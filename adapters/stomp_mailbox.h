@@ -24,11 +24,17 @@ struct StompOutcome {
   std::uint64_t bytes = 0;
 };
 
-// Messages that a queue gave, on lease.
+// What a desk gave.
 struct StompTaken {
-  std::string queue;
-  std::vector<Delivery> deliveries;
-  std::vector<std::string> bodies;  // as many: large ones in memory too
+  struct One {
+    Message message;   // without its body
+    std::string body;  // a large one in memory too
+    Receipt receipt;
+    std::int64_t deliveries = 0;
+    std::optional<Delivery> lease;  // none: a dead letter, which is only looked at
+  };
+  std::string desk;
+  std::vector<One> messages;
 };
 
 class StompMailbox {

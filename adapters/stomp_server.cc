@@ -3,10 +3,23 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/stomp_rooms.h"
+#include "core/log.h"
+
 namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
+
+void tidy(std::vector<std::function<void()>> batch) {
+  for (const std::function<void()>& one : batch) {
+    try {
+      one();
+    } catch (const std::exception& error) {
+      log::warn("what a STOMP client left is not removed yet", {{"why", error.what()}});
+    }
+  }
+}
 
 }  // namespace
 
@@ -15,14 +28,19 @@ StompServer::StompServer(const std::string& /*queue*/, StompServerSettings setti
     : PolledAdapter(*place.clock),
       settings_(std::move(settings)),
       place_(std::move(place)),
-      closing_(1, [](const std::vector<std::unique_ptr<StompDesk>>&) {}),
+      access_(settings_.access, *place_.clock),
+      tidying_(1, tidy),
+      desks_(place_, settings_.desk_rules(), mailbox_),
       reception_(settings_.reception, place_, poll_set_, place_.clock->boot_ms()),
       next_token_(Reception::kFirstFreeToken),
-      buffer_(kReadBytes, '\0') {}
+      buffer_(kReadBytes, '\0') {
+  tidy({[this] { remove_abandoned_rooms(*place_.root); }});
+}
 
 // Connections end first: what they hold goes back through the desks, which do all that was asked.
 StompServer::~StompServer() {
   connections_.clear();
+  for (auto& [name, one] : counters_) one.desk->want(0, 0);
   counters_.clear();
 }
 
@@ -30,8 +48,10 @@ PolledAdapter::Step StompServer::step() {
   now_ms_ = clock().boot_ms();
   reception_.prepare(connections_.size(), now_ms_);
   collect_ready();
+  take_logins();
   take_mail();
   serve_ready();
+  for (const auto& desk : std::exchange(sent_to_, {})) desk->flush();
   expire_due();
   write_touched();
   tell_room();
@@ -44,6 +64,9 @@ PolledAdapter::Step StompServer::step() {
 void StompServer::gather(std::vector<pollfd>& waited) {
   waited.push_back({poll_set_.descriptor(), POLLIN, 0});
   waited.push_back({mailbox_.descriptor(), POLLIN, 0});
+  if (access_.checks() != nullptr) {
+    waited.push_back({access_.checks()->descriptor(), POLLIN, 0});
+  }
 }
 
 void StompServer::collect_ready() {
@@ -63,7 +86,7 @@ void StompServer::welcome(std::unique_ptr<Stream> stream, Peer peer) {
   const Token token = next_token_++;
   StompBackend& backend = *this;
   auto made = std::make_unique<StompConnection>(token, std::move(stream), std::move(peer),
-                                                settings_, clock(), backend);
+                                                settings_, access_, clock(), backend);
   made->place.token = token;
   served_any_ = true;
   note_ready(token, *connections_.emplace(token, std::move(made)).first->second);

@@ -6,18 +6,22 @@
 // Not thread-safe, but for interrupt().
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "adapters/access.h"
+#include "adapters/batch_thread.h"
 #include "adapters/poll_set.h"
 #include "adapters/polled_adapter.h"
 #include "adapters/reception.h"
 #include "adapters/stomp_backend.h"
 #include "adapters/stomp_connection.h"
 #include "adapters/stomp_desk.h"
+#include "adapters/stomp_desks.h"
 #include "adapters/stomp_mailbox.h"
 #include "adapters/stomp_server_settings.h"
 
@@ -35,22 +39,22 @@ class StompServer final : public PolledAdapter, private StompBackend {
 
  private:
   using Token = std::uint64_t;
-  // A queue that somebody sends to or reads from, and who reads from it.
+  // A queue, or the dead letters of one, that is read from, and who does.
   struct Reader {
     Token connection;
     std::uint64_t subscription;
   };
   struct Counter {
-    std::unique_ptr<StompDesk> desk;
+    std::shared_ptr<StompDesk> desk;
     std::vector<Reader> readers;
     std::size_t next = 0;          // reader that the next delivery goes to, if it has room
     std::size_t collected = 0;     // since the desk was told
     bool is_changed = false;       // its room
-    std::int64_t used_ms = 0;      // boot, last
-    std::int64_t extended_ms = 0;  // likewise, its leases
+    std::int64_t extended_ms = 0;  // boot: its leases, last
   };
 
   // StompBackend
+  void check(std::uint64_t connection, StompCredentials login) override;
   void send(StompTicket ticket, StompSend send) override;
   void settle(StompTicket ticket, const std::string& queue, Verdict verdict,
               std::vector<Receipt> receipts) override;
@@ -69,30 +73,35 @@ class StompServer final : public PolledAdapter, private StompBackend {
   void end(Token token);
   void expire_due();
   // Queues (stomp_server_queues.cc).
-  Counter& counter(const std::string& queue);
-  bool may_open(const StompTicket& ticket, const std::string& queue);
+  Counter& counter(const std::string& name);
+  void refuse(const StompTicket& ticket, const std::exception& error);
+  void take_logins();
   void take_mail();
   void take_outcome(const StompOutcome& outcome);
-  void begin_reading(const StompTicket& ticket, const std::string& queue);
+  void begin_reading(const StompTicket& ticket, const std::string& desk);
   void hand_out(StompTaken taken);
   Reader* next_reader(Counter& counter);
   void tell_room();
   void extend_leases();
-  void close_idle();
+  void drop_idle();
 
   const StompServerSettings settings_;
   const AdapterPlace place_;
+  Access access_;
   StompMailbox mailbox_;
-  // Closing one may take syncs.
-  BatchThread<std::unique_ptr<StompDesk>> closing_;
+  // What may take syncs and is nobody's to wait for: desks that close, rooms that go.
+  BatchThread<std::function<void()>> tidying_;
+  StompDesks desks_;
   PollSet poll_set_;
   Reception reception_;
-  std::map<std::string, Counter> counters_;  // by queue
+  std::map<std::string, Counter> counters_;  // by the desk's name
   std::unordered_map<Token, std::unique_ptr<StompConnection>> connections_;
   std::vector<Token> ready_;          // something may be read; each once
   std::vector<Token> touched_;        // something may be written, or settled; each once
-  std::vector<std::string> changed_;  // queues whose room is to be told
-  std::map<std::pair<Token, std::uint64_t>, std::string> opening_;  // ticket → queue
+  std::vector<std::shared_ptr<StompQueueDesk>> sent_to_;  // in this step; not flushed
+  std::vector<std::string> changed_;  // desks whose room is to be told
+  std::map<std::pair<Token, std::uint64_t>, std::string> opening_;  // ticket → desk
+  std::map<std::uint64_t, Token> logins_;                           // being checked → whose
   Token next_token_;
   std::string buffer_;
   std::uint64_t unfinished_bytes_ = 0;    // of all connections

@@ -3,47 +3,60 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/stomp_dead_desk.h"
+#include "adapters/stomp_rooms.h"
 #include "adapters/stomp_server.h"
+#include "adapters/stomp_told.h"
 #include "core/log.h"
 
 namespace spoolmq::adapters {
 namespace {
 
 constexpr std::int64_t kExtendLookMs = 1'000;
-constexpr std::int64_t kIdleMs = 30'000;    // a queue that nobody used since is closed
-constexpr std::size_t kMostQueues = 1'000;  // open at a time
+constexpr std::int64_t kIdleMs = 30'000;  // a queue that nobody used since is closed
 
 }  // namespace
 
-StompServer::Counter& StompServer::counter(const std::string& queue) {
-  Counter& found = counters_[queue];
-  found.used_ms = now_ms_;
-  if (found.desk == nullptr) {
-    const StompDesk::Rules rules{.missing = settings_.missing,
-                                 .most_body_bytes = settings_.frames.body_bytes};
-    found.desk = std::make_unique<StompDesk>(queue, place_, rules, mailbox_);
-    found.extended_ms = now_ms_;
+// Throws Error where there are too many.
+StompServer::Counter& StompServer::counter(const std::string& name) {
+  const auto found = counters_.find(name);
+  if (found != counters_.end()) return found->second;
+  Counter made;
+  made.extended_ms = now_ms_;
+  if (name.starts_with(kStompDead)) {
+    made.desk = std::make_shared<StompDeadDesk>(name, name.substr(kStompDead.size()), place_,
+                                                settings_.desk_rules(), mailbox_);
+  } else {
+    made.desk = desks_.desk(name);
   }
-  return found;
+  return counters_.emplace(name, std::move(made)).first->second;
 }
 
-bool StompServer::may_open(const StompTicket& ticket, const std::string& queue) {
-  if (counters_.contains(queue) || counters_.size() < kMostQueues) return true;
-  mailbox_.put(std::vector{StompOutcome{
-      ticket, "more than " + std::to_string(kMostQueues) + " queues are in use at a time"}});
-  return false;
+void StompServer::refuse(const StompTicket& ticket, const std::exception& error) {
+  mailbox_.put(std::vector{StompOutcome{ticket, told(error)}});
 }
 
 // ---- What sessions ask
 
+void StompServer::check(std::uint64_t connection, StompCredentials login) {
+  const Peer& peer = connections_.at(connection)->peer();
+  const std::uint64_t ticket = access_.checks()->ask(
+      {std::move(login.name), std::move(login.passcode), Access::where(peer)});
+  logins_[ticket] = connection;
+}
+
 void StompServer::send(StompTicket ticket, StompSend send) {
-  switch (send.destination.kind) {
-    case StompDestination::Kind::kQueue:
-      if (!may_open(ticket, send.destination.name)) return;
-      counter(send.destination.name).desk->send(ticket, std::move(send.message), send.durability);
+  try {
+    if (send.destination.kind == StompDestination::Kind::kTopic) {
+      mailbox_.put(std::vector{StompOutcome{ticket, "topics are not served yet"}});
       return;
-    default:
-      mailbox_.put(std::vector{StompOutcome{ticket, "this kind of destination is not served"}});
+    }
+    std::shared_ptr<StompQueueDesk> desk = desks_.desk(send.destination.name);
+    desk->send({ticket, std::move(send.message), send.durability, send.missing,
+                std::move(send.destination.request)});
+    sent_to_.push_back(std::move(desk));
+  } catch (const std::exception& error) {
+    refuse(ticket, error);
   }
 }
 
@@ -52,26 +65,41 @@ void StompServer::settle(StompTicket ticket, const std::string& queue, Verdict v
   counter(queue).desk->settle(ticket, verdict, std::move(receipts));
 }
 
+// Dead letters are no part of it: they are deleted, which cannot be taken back.
 void StompServer::commit(StompTicket ticket, StompTransaction transaction) {
-  static_cast<void>(transaction);
-  mailbox_.put(std::vector{StompOutcome{ticket, "transactions are not served"}});
+  std::erase_if(transaction.settled, [this](const StompSettled& one) {
+    if (!one.queue.starts_with(kStompDead)) return false;
+    counter(one.queue).desk->settle({}, one.verdict, {one.held.receipt});
+    return true;
+  });
+  mailbox_.put(std::vector{StompOutcome{ticket, "transactions are not served yet"}});
 }
 
 void StompServer::open(StompTicket ticket, const StompOpening& opening) {
-  if (opening.kind != StompOpening::Kind::kQueue) {
-    mailbox_.put(std::vector{StompOutcome{ticket, "this kind of destination is not served"}});
-    return;
+  const bool is_dead = opening.kind == StompOpening::Kind::kDead;
+  const std::string name = is_dead ? std::string(kStompDead) + opening.queue : opening.queue;
+  try {
+    counter(name).desk->open(ticket, opening);
+    opening_[{ticket.connection, ticket.number}] = name;
+  } catch (const std::exception& error) {
+    refuse(ticket, error);
   }
-  if (!may_open(ticket, opening.queue)) return;
-  opening_[{ticket.connection, ticket.number}] = opening.queue;
-  counter(opening.queue).desk->open(ticket, opening);
 }
 
-void StompServer::close(const StompOpening& opening) { static_cast<void>(opening); }
+// A desk that still has something to do ends behind that, and then its queue.
+void StompServer::close(const StompOpening& opening) {
+  counters_.erase(opening.queue);
+  std::shared_ptr<StompDesk> desk = desks_.take(opening.queue);
+  tidying_.put([this, opening, desk]() mutable {
+    desk.reset();
+    remove_room(*place_.root, opening);
+  });
+}
 
 void StompServer::note_room(const std::string& queue) {
-  Counter& changed = counter(queue);
-  if (!std::exchange(changed.is_changed, true)) changed_.push_back(queue);
+  const auto found = counters_.find(queue);
+  if (found == counters_.end()) return;
+  if (!std::exchange(found->second.is_changed, true)) changed_.push_back(queue);
 }
 
 // ---- What comes of it
@@ -80,6 +108,23 @@ void StompServer::take_mail() {
   StompMailbox::Contents mail = mailbox_.empty();
   for (const StompOutcome& one : mail.outcomes) take_outcome(one);
   for (StompTaken& one : mail.taken) hand_out(std::move(one));
+}
+
+void StompServer::take_logins() {
+  if (access_.checks() == nullptr) return;
+  for (const LoginAnswer& answer : access_.checks()->take_answers()) {
+    const auto asked = logins_.find(answer.ticket);
+    if (asked == logins_.end()) continue;
+    const auto found = connections_.find(asked->second);
+    logins_.erase(asked);
+    if (found == connections_.end()) continue;
+    StompConnection& connection = *found->second;
+    std::optional<std::string> failure;
+    if (answer.outcome != LoginOutcome::kProved) failure = Access::refusal(answer);
+    connection.session().admit(std::move(failure));
+    touch(found->first, connection);
+    note_ready(found->first, connection);
+  }
 }
 
 void StompServer::take_outcome(const StompOutcome& outcome) {
@@ -92,11 +137,11 @@ void StompServer::take_outcome(const StompOutcome& outcome) {
   if (!outcome.id.is_nil() && place_.on_moved) place_.on_moved(outcome.id, {}, outcome.bytes);
   const StompTicket& ticket = outcome.ticket;
   if (ticket.number == 0) return;
-  std::string queue;
+  std::string desk;
   if (ticket.subscription != 0) {
     const auto opened = opening_.find({ticket.connection, ticket.number});
     if (opened != opening_.end()) {
-      queue = opened->second;
+      desk = opened->second;
       opening_.erase(opened);
     }
   }
@@ -105,12 +150,12 @@ void StompServer::take_outcome(const StompOutcome& outcome) {
   found->second->session().settle(ticket.number, outcome.failure);
   touch(found->first, *found->second);
   note_ready(found->first, *found->second);  // it may take frames again
-  if (!queue.empty() && !outcome.failure) begin_reading(ticket, queue);
+  if (!desk.empty() && !outcome.failure) begin_reading(ticket, desk);
 }
 
-void StompServer::begin_reading(const StompTicket& ticket, const std::string& queue) {
-  counter(queue).readers.push_back({ticket.connection, ticket.subscription});
-  note_room(queue);
+void StompServer::begin_reading(const StompTicket& ticket, const std::string& desk) {
+  counter(desk).readers.push_back({ticket.connection, ticket.subscription});
+  note_room(desk);
 }
 
 // The readers take turns; one that has no room is passed over.
@@ -127,31 +172,33 @@ StompServer::Reader* StompServer::next_reader(Counter& counter) {
 }
 
 void StompServer::hand_out(StompTaken taken) {
-  Counter& from = counter(taken.queue);
-  from.collected += taken.deliveries.size();
+  // Where the queue is gone already, the leases end with what was taken.
+  const auto found = counters_.find(taken.desk);
+  if (found == counters_.end()) return;
+  Counter& from = found->second;
+  from.collected += taken.messages.size();
   std::vector<Receipt> unwanted;
-  for (std::size_t i = 0; i < taken.deliveries.size(); ++i) {
-    Delivery& delivery = taken.deliveries[i];
+  for (StompTaken::One& one : taken.messages) {
+    if (one.lease) one.lease->detach();
     const Reader* const reader = next_reader(from);
     if (reader == nullptr) {
-      unwanted.push_back(delivery.detach());
+      unwanted.push_back(one.receipt);
       continue;
     }
     StompConnection& connection = *connections_.at(reader->connection);
-    const std::int64_t deliveries = delivery.counters().deliveries;
-    const Receipt receipt = delivery.receipt();
-    connection.session().deliver(reader->subscription, delivery.message(),
-                                 std::move(taken.bodies[i]), receipt, deliveries);
-    delivery.detach();
+    connection.session().deliver(reader->subscription, one.message, std::move(one.body),
+                                 one.receipt, one.deliveries);
     touch(reader->connection, connection);
   }
   if (!unwanted.empty()) from.desk->settle({}, Verdict::kRelease, std::move(unwanted));
-  note_room(taken.queue);
+  note_room(taken.desk);
 }
 
 void StompServer::tell_room() {
-  for (const std::string& queue : std::exchange(changed_, {})) {
-    Counter& changed = counters_.at(queue);
+  for (const std::string& name : std::exchange(changed_, {})) {
+    const auto known = counters_.find(name);
+    if (known == counters_.end()) continue;
+    Counter& changed = known->second;
     changed.is_changed = false;
     std::erase_if(changed.readers, [this](const Reader& reader) {
       const auto found = connections_.find(reader.connection);
@@ -186,17 +233,22 @@ void StompServer::extend_leases() {
       if (!receipts.empty()) counters_.at(queue).desk->extend(std::move(receipts));
     }
   }
-  close_idle();
+  drop_idle();
 }
 
-void StompServer::close_idle() {
+// Whoever sends to a queue needs no counter; its desk stays a while.
+void StompServer::drop_idle() {
+  std::vector<std::shared_ptr<StompDesk>> dropped;
   for (auto one = counters_.begin(); one != counters_.end();) {
-    Counter& counter = one->second;
-    const bool is_idle = counter.readers.empty() && !counter.is_changed &&
-                         now_ms_ - counter.used_ms > kIdleMs && counter.desk->is_idle();
-    if (is_idle) closing_.put(std::move(counter.desk));
-    one = is_idle ? counters_.erase(one) : std::next(one);
+    const Counter& counter = one->second;
+    const bool is_over = counter.readers.empty() && !counter.is_changed && counter.desk->is_idle();
+    if (is_over) dropped.push_back(counter.desk);
+    one = is_over ? counters_.erase(one) : std::next(one);
   }
+  for (std::shared_ptr<StompQueueDesk>& one : desks_.take_idle(now_ms_ - kIdleMs)) {
+    dropped.push_back(std::move(one));
+  }
+  if (!dropped.empty()) tidying_.put([dropped = std::move(dropped)]() mutable { dropped.clear(); });
 }
 
 }  // namespace spoolmq::adapters

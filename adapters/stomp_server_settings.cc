@@ -17,9 +17,7 @@ using Settings = StompServerSettings;
 
 constexpr auto kOwn = std::to_array<KeyRow<Settings>>({
     {{"create", "", "queues that clients name and that are not there are made"},
-     [](Settings& to, const KeyValue& given) {
-       to.missing = parse_flag(given) ? StompMissing::kMake : StompMissing::kRefuse;
-     }},
+     [](Settings& to, const KeyValue& given) { to.session.may_create = parse_flag(given); }},
     {{"max-bytes", "S", "of one message (default 10M)"},
      [](Settings& to, const KeyValue& given) { to.frames.body_bytes = parse_frame_bytes(given); }},
     {{"max-memory", "S", "for messages that are not whole yet, of all connections (default 256M)"},
@@ -39,7 +37,7 @@ constexpr auto kOwn = std::to_array<KeyRow<Settings>>({
      [](Settings& to, const KeyValue& given) { to.idle_ms = parse_duration_ms(given); }},
 });
 
-constexpr auto kTable = join_rows(kListenRows<Settings>, kOwn);
+constexpr auto kTable = join_rows(join_rows(kListenRows<Settings>, kAccessRows<Settings>), kOwn);
 
 // One message of the largest kind must have room.
 void check_memory(Settings& settings, std::span<const KeyValue> given) {

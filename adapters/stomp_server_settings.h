@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "adapters/access_settings.h"
 #include "adapters/adapter_keys.h"
 #include "adapters/bridge.h"
 #include "adapters/reception.h"
@@ -19,11 +20,12 @@ struct StompServerSettings {
   ReceptionRules reception;
   StompLimits frames;
   StompSessionLimits session;
-  StompMissing missing = StompMissing::kRefuse;
+  AccessSettings access;
   std::uint64_t most_unfinished_bytes = 256 << 20;  // of all frames that are not whole yet
   std::int64_t handshake_ms = 10'000;               // to the end of CONNECT
   std::int64_t frame_ms = 120'000;                  // from its first byte to its last; 0: for ever
-  std::int64_t idle_ms = 0;                         // of a client without heart-beats; likewise
+  [[nodiscard]] StompDeskRules desk_rules() const { return {.most_body_bytes = frames.body_bytes}; }
+  std::int64_t idle_ms = 0;  // of a client without heart-beats; likewise
 };
 
 std::span<const AdapterKey> stomp_server_keys();

@@ -1,11 +1,23 @@
 #include "adapters/stomp_session.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kMostRecent = 256;
+
+Message stamp_of(const Peer& peer) {
+  Message message;
+  message.from.name = peer.name;
+  if (!peer.is_local) return message;
+  // A process that we do not see has no number here; that of the receiving one keeps the user's.
+  message.from.uid = peer.user;
+  message.from.pid = static_cast<std::uint32_t>(peer.process != 0 ? peer.process : ::getpid());
+  return message;
+}
 
 std::vector<Receipt> receipts_of(const std::vector<StompHeld>& held) {
   std::vector<Receipt> receipts;
@@ -17,17 +29,19 @@ std::vector<Receipt> receipts_of(const std::vector<StompHeld>& held) {
 }  // namespace
 
 StompSession::StompSession(std::uint64_t connection, const StompSessionLimits& limits,
-                           const Clock& clock, StompBackend& backend, StompOutput& output,
-                           Message stamp)
+                           Access& access, const Clock& clock, StompBackend& backend,
+                           StompOutput& output, Peer peer)
     : connection_(connection),
       limits_(limits),
       clock_(clock),
       backend_(backend),
       output_(output),
-      stamp_(std::move(stamp)) {}
+      access_(access),
+      who_{std::move(peer), {}, {}},
+      stamp_(stamp_of(who_.peer)) {}
 
 bool StompSession::may_take() const {
-  return !is_over_ && !takes_no_more_ && !deferred_ &&
+  return !is_over_ && !takes_no_more_ && !deferred_ && !asked_ &&
          answers_.awaited() < limits_.awaited_frames && answers_.bytes() < limits_.awaited_bytes &&
          output_.unwritten().size() < limits_.unwritten_bytes;
 }

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/access.h"
 #include "adapters/stomp_answers.h"
 #include "adapters/stomp_backend.h"
 #include "adapters/stomp_codec.h"
@@ -40,15 +41,20 @@ struct StompSessionLimits {
   std::size_t transactions = 100;         // open ones
   std::size_t transaction_frames = 10'000;
   std::size_t transaction_bytes = 64 << 20;
+  bool may_create = false;  // queues, where the client has that right
 };
 
 class StompSession {
  public:
-  // The references outlive it. `stamp`: what every message of this client has.
-  StompSession(std::uint64_t connection, const StompSessionLimits& limits, const Clock& clock,
-               StompBackend& backend, StompOutput& output, Message stamp);
+  // The references outlive it.
+  StompSession(std::uint64_t connection, const StompSessionLimits& limits, Access& access,
+               const Clock& clock, StompBackend& backend, StompOutput& output, Peer peer);
+  // Of the certificate that the client proved to own; before the first frame.
+  void set_subject(std::string subject) { who_.subject = std::move(subject); }
 
   void take(StompFrame frame);
+  // What became of the login that the backend was asked to check.
+  void admit(std::optional<std::string> failure);
   // No frame any more: what came is none.
   void break_off(std::string_view why, std::string_view receipt);
   // The client sends no more; what it asked for is carried out and answered, but it gets nothing.
@@ -60,7 +66,8 @@ class StompSession {
   [[nodiscard]] bool is_over() const { return is_over_; }
   [[nodiscard]] bool is_connected() const { return handshake_.has_value(); }
   // Something that it asked for is not done yet.
-  [[nodiscard]] bool is_awaiting() const { return answers_.awaited() > 0; }
+  [[nodiscard]] bool is_awaiting() const { return answers_.awaited() > 0 || asked_; }
+  [[nodiscard]] const Identity& who() const { return who_; }
   // Agreed on; those of 1.0 before that.
   [[nodiscard]] StompHandshake handshake() const { return handshake_.value_or(StompHandshake{}); }
 
@@ -88,6 +95,11 @@ class StompSession {
   using Receipted = std::optional<std::string>;
 
   void connect(const StompFrame& frame);
+  void answer_connect();
+  [[nodiscard]] bool may(Right right, const std::string& name, const StompFrame& frame);
+  [[nodiscard]] bool may_send(const StompDestination& to, const StompFrame& frame);
+  [[nodiscard]] bool may_subscribe(const StompSubscribe& asked, const StompFrame& frame);
+  [[nodiscard]] StompMissing missing(const std::string& queue) const;
   void obey(StompFrame frame);
   void send(StompFrame frame);
   void subscribe(const StompFrame& frame);
@@ -128,7 +140,10 @@ class StompSession {
   const Clock& clock_;
   StompBackend& backend_;
   StompOutput& output_;
-  const Message stamp_;
+  Access& access_;
+  Identity who_;
+  Message stamp_;                        // what every message of this client has
+  std::optional<StompHandshake> asked_;  // until it is known who asks
   std::optional<StompHandshake> handshake_;
   bool takes_no_more_ = false;
   bool is_over_ = false;

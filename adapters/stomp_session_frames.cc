@@ -58,8 +58,73 @@ void StompSession::connect(const StompFrame& frame) {
     refuse(refusal->why, frame);
     return;
   }
-  handshake_ = std::get<StompHandshake>(parsed);
-  write(stomp_connected(*handshake_, new_name(clock_, "")));
+  asked_ = std::get<StompHandshake>(parsed);
+  const std::string* const login = frame.header("login");
+  if (login == nullptr || login->empty() || access_.checks() == nullptr) {
+    answer_connect();
+    return;
+  }
+  const std::string* const passcode = frame.header("passcode");
+  who_.login = *login;  // counts from admit() on
+  backend_.check(connection_, {*login, Secret(passcode == nullptr ? "" : *passcode)});
+}
+
+void StompSession::admit(std::optional<std::string> failure) {
+  if (!asked_ || is_over_) return;
+  if (failure) {
+    asked_.reset();
+    refuse(*std::move(failure), {});
+    return;
+  }
+  stamp_.from.name = who_.login;
+  answer_connect();
+}
+
+void StompSession::answer_connect() {
+  const StompHandshake asked = *std::exchange(asked_, std::nullopt);
+  if (!access_.admits(who_)) {
+    refuse(who_.text() + " may not do anything here", {});
+    return;
+  }
+  handshake_ = asked;
+  write(stomp_connected(asked, new_name(clock_, "")));
+}
+
+// ---- What they may
+
+bool StompSession::may(Right right, const std::string& name, const StompFrame& frame) {
+  if (access_.may(who_, right, name)) return true;
+  refuse(Access::refusal(who_, right, name), frame);
+  return false;
+}
+
+bool StompSession::may_send(const StompDestination& to, const StompFrame& frame) {
+  switch (to.kind) {
+    case Kind::kTempQueue:
+      return true;
+    case Kind::kReply:  // whoever could take the request may answer it
+      return may(Right::kReceive, to.request, frame);
+    default:
+      return may(Right::kSend, to.name, frame);
+  }
+}
+
+bool StompSession::may_subscribe(const StompSubscribe& asked, const StompFrame& frame) {
+  const std::string& name = asked.place.name;
+  switch (asked.place.kind) {
+    case Kind::kTempQueue:
+      return true;
+    case Kind::kDead:
+      return may(Right::kBrowse, name, frame) && may(Right::kReceive, name, frame);
+    default:
+      return may(Right::kReceive, name, frame) &&
+             (asked.durable_name.empty() || may(Right::kReceive, asked.durable_name, frame));
+  }
+}
+
+StompMissing StompSession::missing(const std::string& queue) const {
+  return limits_.may_create && access_.may(who_, Right::kCreate, queue) ? StompMissing::kMake
+                                                                        : StompMissing::kRefuse;
 }
 
 void StompSession::obey(StompFrame frame) {
@@ -117,6 +182,7 @@ void StompSession::send(StompFrame frame) {
     return;
   }
   StompSend made = std::get<StompSend>(std::move(parsed));
+  if (!may_send(made.destination, head)) return;
   if (!made.temp_reply_to.empty()) {
     made.message.reply_to = mailboxes_.at(made.temp_reply_to).queue;
   }
@@ -127,6 +193,8 @@ void StompSession::send(StompFrame frame) {
       return;
     }
     made.destination = {Kind::kQueue, found->second.queue, {}};
+  } else if (made.destination.kind == Kind::kQueue) {
+    made.missing = missing(made.destination.name);
   }
   const std::size_t bytes = made.message.body.size();
   if (transaction == nullptr) {
@@ -161,6 +229,7 @@ void StompSession::subscribe(const StompFrame& frame) {
     return;
   }
   StompSubscribe asked = std::get<StompSubscribe>(std::move(parsed));
+  if (!may_subscribe(asked, frame)) return;
   const auto same = std::ranges::find_if(subscriptions_, [&asked](const auto& one) {
     const StompSubscribe& other = one.second.asked();
     return other.id == asked.id && (!asked.id.empty() || other.destination == asked.destination);
@@ -189,17 +258,18 @@ StompOpening StompSession::opening_of(const StompSubscribe& asked) {
   const std::string& name = asked.place.name;
   switch (asked.place.kind) {
     case Kind::kDead:
-      return {Opening::kDead, name};
+      return {Opening::kDead, name, {}};
     case Kind::kTopic:
-      if (!asked.durable_name.empty()) return {Opening::kDurable, asked.durable_name, name};
+      if (!asked.durable_name.empty())
+        return {Opening::kDurable, asked.durable_name, name, missing(asked.durable_name)};
       return {Opening::kTopic, new_name(clock_, kStompPrivate), name};
     case Kind::kTempQueue: {
       Mailbox& mailbox = mailboxes_[name];
       if (mailbox.queue.empty()) mailbox.queue = new_name(clock_, kStompMailbox);
-      return {Opening::kMailbox, mailbox.queue};
+      return {Opening::kMailbox, mailbox.queue, {}};
     }
     default:
-      return {Opening::kQueue, name};
+      return {Opening::kQueue, name, {}, missing(name)};
   }
 }
 
@@ -214,7 +284,11 @@ void StompSession::open(StompSubscribe asked, Receipted receipt) {
     Mailbox& mailbox = mailboxes_.at(asked.place.name);
     if (!mailbox.is_open) mailbox.opened_by = ticket.number;
   }
-  subscriptions_.emplace(ticket.subscription, StompSubscription(std::move(asked), opening.queue));
+  const bool is_dead = opening.kind == StompOpening::Kind::kDead;
+  subscriptions_.emplace(
+      ticket.subscription,
+      StompSubscription(std::move(asked),
+                        is_dead ? std::string(kStompDead) + opening.queue : opening.queue));
   backend_.open(ticket, opening);
 }
 

@@ -22,6 +22,7 @@ class AskedBackend final : public StompBackend {
     Verdict verdict;
     std::vector<Receipt> receipts;
   };
+  void check(std::uint64_t, StompCredentials login) override { checked.push_back(login.name); }
   void send(StompTicket ticket, StompSend send) override {
     sends.emplace_back(ticket, std::move(send));
   }
@@ -38,6 +39,7 @@ class AskedBackend final : public StompBackend {
   void note_room(const std::string&) override {}
   void close(const StompOpening& opening) override { closed.push_back(opening.queue); }
 
+  std::vector<std::string> checked;
   std::vector<std::pair<StompTicket, StompSend>> sends;
   std::vector<Settled> settled;
   std::vector<std::pair<StompTicket, StompTransaction>> commits;
@@ -109,12 +111,19 @@ class StompSessionTest : public ::testing::Test {
     return tokens;
   }
 
+  static Peer local_peer() {
+    Peer peer;
+    peer.is_local = true;
+    return peer;
+  }
+
   StompSessionLimits limits;
   SystemClock clock;
   AskedBackend backend;
   StompOutput output;
   StompDecoder decoder{StompLimits{}};
-  StompSession session{1, limits, clock, backend, output, {}};
+  Access access{{}, clock};
+  StompSession session{1, limits, access, clock, backend, output, local_peer()};
 };
 
 }  // namespace spoolmq::adapters::test

@@ -1,0 +1,47 @@
+#include "adapters/stomp_desks.h"
+
+#include <iterator>
+#include <utility>
+
+#include "spoolmq/error.h"
+
+namespace spoolmq::adapters {
+
+std::shared_ptr<StompQueueDesk> StompDesks::desk(const std::string& queue) {
+  const std::lock_guard lock(mutex_);
+  const auto found = desks_.find(queue);
+  if (found == desks_.end() && desks_.size() >= kMostDesks) {
+    throw Error(ErrorCode::kOsResource, "open", queue,
+                "more than " + std::to_string(kMostDesks) + " queues are in use at a time");
+  }
+  Entry& entry = desks_[queue];
+  if (entry.desk == nullptr) {
+    entry.desk = std::make_shared<StompQueueDesk>(queue, place_, rules_, mailbox_);
+  }
+  entry.used_ms = place_.clock->boot_ms();
+  return entry.desk;
+}
+
+std::shared_ptr<StompQueueDesk> StompDesks::take(const std::string& queue) {
+  const std::lock_guard lock(mutex_);
+  const auto found = desks_.find(queue);
+  if (found == desks_.end()) return nullptr;
+  std::shared_ptr<StompQueueDesk> desk = std::move(found->second.desk);
+  desks_.erase(found);
+  return desk;
+}
+
+std::vector<std::shared_ptr<StompQueueDesk>> StompDesks::take_idle(std::int64_t since_boot_ms) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<StompQueueDesk>> idle;
+  for (auto one = desks_.begin(); one != desks_.end();) {
+    Entry& entry = one->second;
+    const bool is_idle =
+        entry.used_ms < since_boot_ms && entry.desk.use_count() == 1 && entry.desk->is_idle();
+    if (is_idle) idle.push_back(std::move(entry.desk));
+    one = is_idle ? desks_.erase(one) : std::next(one);
+  }
+  return idle;
+}
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,115 @@
+#include "adapters/stomp_rooms.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "adapters/stomp_destination.h"
+#include "core/log.h"
+#include "spoolmq/error.h"
+#include "spoolmq/request.h"
+
+namespace spoolmq::adapters {
+namespace {
+
+using Kind = StompOpening::Kind;
+
+constexpr std::size_t kMostAtOnce = 100;
+
+// It is gone with its connection: nothing in it is worth a sync.
+Settings short_lived() {
+  Settings settings;
+  settings.durability = Durability::kOs;
+  settings.history = HistoryLevel::kOff;
+  return settings;
+}
+
+void make_queue(Root& root, const std::string& queue, const Settings& settings) {
+  if (!root.has_queue(queue)) static_cast<void>(root.create_queue(queue, settings));
+}
+
+// The queue that a reply was an answer to a request of; empty: it says none.
+std::string request_of(const Message& reply) {
+  if (const std::string* const queue = reply.header(kReplyQueueHeader)) return *queue;
+  const std::string* const destination = reply.header("destination");
+  if (destination == nullptr) return {};
+  const auto parsed = parse_stomp_destination(*destination);
+  const StompDestination* const place = std::get_if<StompDestination>(&parsed);
+  return place == nullptr ? std::string() : place->request;
+}
+
+void bury_leftovers(Root& root, const std::string& mailbox) {
+  Queue queue = root.open_queue(mailbox);
+  ReceiveOptions options;
+  options.max = kMostAtOnce;
+  std::vector<Delivery> left;
+  while (!(left = queue.receive_batch(options)).empty()) {
+    for (Delivery& one : left) {
+      const std::string request = request_of(one.message());
+      if (!request.empty() && !one.message().large_body && root.has_queue(request)) {
+        static_cast<void>(bury_reply(root, request, mailbox, one.message()));
+      } else {
+        log::warn("a reply that nobody waits for goes with its mailbox",
+                  {{"queue", mailbox}, {"id", one.message().id.text()}});
+      }
+    }
+    queue.ack_batch(left);
+  }
+}
+
+bool is_used(Root& root, const std::string& queue) {
+  OpenOptions options;
+  options.observer = true;
+  options.background = false;
+  Queue opened = root.open_queue(queue, options);
+  const std::vector<Consumer> handles = opened.consumers();
+  return std::ranges::any_of(handles,
+                             [](const Consumer& one) { return one.alive && !one.observer; });
+}
+
+}  // namespace
+
+void make_room(Root& root, const StompOpening& opening) {
+  switch (opening.kind) {
+    case Kind::kMailbox:
+      make_queue(root, opening.queue, short_lived());
+      return;
+    case Kind::kTopic:
+      throw Error(ErrorCode::kUsage, "subscribe", opening.topic, "topics are not served yet");
+      return;
+    case Kind::kDurable:
+      throw Error(ErrorCode::kUsage, "subscribe", opening.topic, "topics are not served yet");
+      return;
+    default:
+      return;
+  }
+}
+
+void remove_room(Root& root, const StompOpening& opening) {
+  if (!root.has_queue(opening.queue)) return;
+  if (opening.kind == Kind::kMailbox) {
+    bury_leftovers(root, opening.queue);
+  } else {
+  }
+  root.remove_queue(opening.queue, Force::kYes);
+}
+
+void remove_abandoned_rooms(Root& root) {
+  for (const std::string& queue : root.queues()) {
+    if (!queue.starts_with(kStompPrivate) || is_used(root, queue)) continue;
+    root.remove_queue(queue, Force::kYes);
+  }
+}
+
+MessageId bury_reply(Root& root, const std::string& request, const std::string& mailbox,
+                     Message reply) {
+  reply.id = {};
+  reply.dedupe_key.clear();
+  reply.headers.emplace_back(kReplyMailboxHeader, mailbox);
+  SendOptions options;
+  options.dead = kNoRequester;
+  return root.open_queue(request).send(std::move(reply), options);
+}
+
+}  // namespace spoolmq::adapters

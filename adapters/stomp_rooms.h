@@ -1,0 +1,24 @@
+#pragma once
+// Queues that are made for STOMP connections, and go with them: mailboxes of requesters and what a
+// topic's subscriber reads from. Every call may take a while, and throws Error.
+
+#include <string>
+
+#include "adapters/stomp_backend.h"
+#include "spoolmq/queue.h"
+
+namespace spoolmq::adapters {
+
+// What the opening needs is there: its queue, and its binding.
+void make_room(Root& root, const StompOpening& opening);
+// It goes, and its binding. What is left in a mailbox becomes dead in the queues of the requests.
+void remove_room(Root& root, const StompOpening& opening);
+// Those that a server of before left behind, as nobody has them open.
+void remove_abandoned_rooms(Root& root);
+
+// A reply to `mailbox`, which is not there: a dead message of the queue of its request, where a
+// replier's are too (<spoolmq/request.h>). Returns its id.
+MessageId bury_reply(Root& root, const std::string& request, const std::string& mailbox,
+                     Message reply);
+
+}  // namespace spoolmq::adapters

@@ -1,0 +1,138 @@
+# Sends to a STOMP server and reads from it, and kills it again and again: what it gave a receipt
+# for must arrive. Prints figures; exits with 1 and the first missing one otherwise.
+#   stomp_kill.py SPOOLMQ ROOT SOCKET ROUNDS
+import os, random, signal, socket, subprocess, sys, threading, time
+
+spoolmq, root, path, rounds = *sys.argv[1:4], int(sys.argv[4])
+receipted, arrived = set(), {}
+stopping, drained = threading.Event(), threading.Event()
+lock = threading.Lock()
+
+
+class Client:
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30)
+        self.socket.connect(path)
+        self.stream = self.socket.makefile("rb")
+        self.say("CONNECT", {"accept-version": "1.2"})
+        assert self.hear()[0] == "CONNECTED"
+
+    def say(self, command, headers, body=b""):
+        lines = [command] + [f"{name}:{value}" for name, value in headers.items()]
+        self.socket.sendall("\n".join(lines).encode() + b"\n\n" + body + b"\0")
+
+    def hear(self):
+        line = b"\n"
+        while line == b"\n":
+            line = self.stream.readline()
+        if not line.endswith(b"\n"):
+            raise OSError("it has gone")
+        headers = {}
+        while True:
+            header = self.stream.readline()
+            if header == b"\n":
+                break
+            if not header.endswith(b"\n"):
+                raise OSError("it has gone")
+            name, value = header[:-1].decode().split(":", 1)
+            headers[name] = value
+        length = int(headers.get("content-length", 0))
+        body = self.stream.read(length + 1)
+        if len(body) != length + 1:
+            raise OSError("it has gone")
+        return line[:-1].decode(), headers, body[:-1]
+
+    def close(self):
+        self.socket.close()
+
+
+def produce(name):
+    number, pending = 0, {}
+    while not stopping.is_set() or pending:
+        client = None
+        try:
+            client = Client()
+            for known, body in pending.items():  # their outcome is unknown
+                client.say("SEND", {"destination": "k", "receipt": known, "dedupe-key": known}, body)
+            while True:
+                while len(pending) < 32 and not stopping.is_set():
+                    known = f"{name}-{number}"
+                    body = known.encode() + b"." * random.randrange(300)
+                    number += 1
+                    pending[known] = body
+                    client.say("SEND", {"destination": "k", "receipt": known, "dedupe-key": known}, body)
+                if not pending:
+                    return
+                command, headers, body = client.hear()
+                if command != "RECEIPT":
+                    break
+                with lock:
+                    receipted.add(pending.pop(headers["receipt-id"]))
+        except OSError:
+            pass
+        finally:
+            if client:
+                client.close()
+        time.sleep(0.01)
+
+
+def consume():
+    while not drained.is_set():
+        client = None
+        try:
+            client = Client()
+            client.say("SUBSCRIBE", {"destination": "k", "id": "0", "ack": "client-individual"})
+            while True:
+                command, headers, body = client.hear()
+                if command != "MESSAGE":
+                    break
+                with lock:
+                    arrived[body] = arrived.get(body, 0) + 1
+                client.say("ACK", {"id": headers["ack"]})
+        except OSError:
+            pass
+        finally:
+            if client:
+                client.close()
+        time.sleep(0.01)
+
+
+def serve():
+    return subprocess.Popen([spoolmq, "--root", root, "--quiet", "serve"])
+
+
+producers = [threading.Thread(target=produce, args=(f"p{n}",), daemon=True) for n in range(4)]
+consumers = [threading.Thread(target=consume, daemon=True) for _ in range(2)]
+for one in producers + consumers:
+    one.start()
+idle_rounds = 0
+for _ in range(rounds):
+    before = len(receipted)
+    service = serve()
+    deadline = time.monotonic() + 20
+    while len(receipted) == before and time.monotonic() < deadline:
+        time.sleep(0.005)
+    idle_rounds += len(receipted) == before
+    time.sleep(random.uniform(0, 0.3))
+    service.send_signal(signal.SIGKILL)
+    service.wait()
+stopping.set()
+service = serve()
+for one in producers:
+    one.join(60)
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+    with lock:
+        if receipted <= arrived.keys():
+            break
+    time.sleep(0.1)
+drained.set()
+service.terminate()
+service.wait(60)
+missing = receipted - arrived.keys()
+twice = sum(1 for count in arrived.values() if count > 1)
+print(f"{rounds} kills: {len(receipted)} receipted, {len(arrived)} arrived, {twice} of them repeatedly")
+if missing or idle_rounds or len(receipted) < 10 * rounds:
+    print(f"missing {len(missing)}: {sorted(missing)[:3]}; rounds in which nothing moved: {idle_rounds}")
+    sys.exit(1)
