@@ -18,6 +18,7 @@
 #include "adapters/source_program.h"
 #include "adapters/stomp_server_settings.h"
 #include "adapters/terminal_bridge.h"
+#include "adapters/webhook_settings.h"
 
 namespace spoolmq::adapters {
 
@@ -78,6 +79,9 @@ std::span<const BridgeKind> bridge_kinds() {
       {"pty", "types each message at a program that insists on a terminal",
        "spoolmq pty sums --prompt '>>> ' --echo --reply-queue results -- python3 -iq",
        terminal_keys, parse_terminal},
+      {"webhook", "posts each message of Q to a URL by HTTP; the answer's status is the verdict",
+       "spoolmq webhook orders --url https://host.example/orders --secret-file /etc/spoolmq/hook",
+       webhook_keys, plan_webhook},
   };
   return kinds;
 }

@@ -1,0 +1,184 @@
+#!/bin/bash
+# webhook: messages posted to servers that are not ours: python3's http.server and nginx. Signatures
+# are judged by openssl.
+. "${0%/*}/lib.sh" "$1"
+. "${0%/*}/running.sh"
+for tool in python3 openssl nginx; do
+  command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
+done
+receiver=${0%/*}/webhook_receiver.py
+got=$work/got
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+listens() { grep -qi ":$(printf %04X "$1") 0*:0000 0A" /proc/net/tcp; }
+receive_at() {  # PORT OPTION…
+  start receiver python3 "$receiver" "$1" "$got" "${@:2}"
+  until_true listens "$1"
+}
+port=$(free_port)
+url=http://127.0.0.1:$port
+receive_at "$port"
+# Field of the last request (python's words for it): line["headers"]["Idempotency-Key"]
+last() { tail -n 1 "$got" | python3 -c 'import json, sys; line = json.loads(sys.stdin.read()); print(eval(sys.argv[1]))' "$1"; }
+requests() { wc -l <"$got"; }
+fresh() { mq create "$1" --backoff 100ms --max-failures "${2:-3}" >/dev/null || fail "create $1"; : >"$got"; }
+once() { timeout 60 "$spoolmq" --root "$root" webhook "$1" --url "$url$2" --once "${@:3}" >"$work/out" 2>"$work/err"; }
+
+# ---- One message: what the receiver sees
+fresh orders
+printf 'line one\nline two \xc3\xa4' >"$work/body"
+id=$(mq send orders -f "$work/body" -H site=LY1 -H content-type=text/csv)
+echo whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw >"$work/secret"
+echo 'Authorization: Bearer hush' >"$work/headers"
+chmod 600 "$work/secret" "$work/headers"
+once orders /ok --secret-file "$work/secret" --headers-file "$work/headers" || fail "once: $(<"$work/err")"
+same 1 "$(requests)" "requests"
+last 'line["body"]' | iconv -f utf-8 -t latin1 | cmp - <(cat "$work/body"; echo) || fail "the body"
+for pair in "X-Spoolmq-Id=$id" "Idempotency-Key=$id" "webhook-id=$id" X-Spoolmq-Queue=orders X-Spoolmq-Deliveries=1 \
+  X-Spoolmq-H-site=LY1 Content-Type=text/csv 'Authorization=Bearer hush' User-Agent=spoolmq; do
+  same "${pair#*=}" "$(last "line['headers']['${pair%%=*}']")" "${pair%%=*}"
+done
+stamp=$(last 'line["headers"]["webhook-timestamp"]')
+(($(date +%s) - stamp < 60)) || fail "the timestamp $stamp"
+key=$(printf MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw | base64 -d | od -An -tx1 | tr -d ' \n')
+wanted=v1,$({ printf '%s.%s.' "$id" "$stamp"; cat "$work/body"; } | openssl dgst -sha256 -mac HMAC -macopt hexkey:"$key" -binary | base64)
+same "$wanted" "$(last 'line["headers"]["webhook-signature"]')" "the signature"
+expect 1 receive orders
+chmod 644 "$work/secret"
+mq send orders x >/dev/null
+once orders /ok --secret-file "$work/secret"
+same 78 $? "a secret that everybody may read"
+
+# ---- Answers
+fresh rejects
+id=$(mq send rejects x)
+once rejects /status/422/no-such-article
+same 2 $? "a rejected one"
+same 'rejected: HTTP 422: no-such-article' "$(mq --json info rejects "$id" >"$work/one"; json "$work/one" '$.reason')" "the reason"
+counted 1 dead rejects
+fresh flaky
+mq send flaky x >/dev/null
+once flaky /flaky || fail "flaky: $(<"$work/err")"
+same 2 "$(requests)" "tries after a 500"
+same 2 "$(last 'line["headers"]["X-Spoolmq-Deliveries"]')" "deliveries"
+fresh cut
+mq send cut x >/dev/null
+once cut /cut || fail "cut: $(<"$work/err")"
+same 2 "$(requests)" "tries after a cut"
+fresh slow
+mq send slow x >/dev/null
+once slow /slow --timeout 500ms || fail "slow: $(<"$work/err")"
+same 2 "$(requests)" "tries after a timeout"
+fresh failing
+mq send failing x >/dev/null
+once failing /status/500
+same 3 "$(requests)" "tries before max-failures"
+counted 1 dead failing
+fresh huge 1
+mq send huge x >/dev/null
+once huge /huge
+counted 1 dead huge
+
+# ---- Retry-After: nothing before that, no failure counted
+for what in 429/2 503/2; do
+  queue=after-${what%/*}
+  fresh "$queue" 1
+  mq send "$queue" x >/dev/null
+  once "$queue" "/retry/$what" || fail "$what: $(<"$work/err")"
+  python3 - "$got" <<'PY' || fail "Retry-After $what: $(<"$got")"
+import json, sys
+first, second = [json.loads(line) for line in open(sys.argv[1])]
+sys.exit(not 1.9 < second["time"] - first["time"] < 15)
+PY
+  counted 0 dead "$queue"
+done
+
+# ---- A redirect stops it, unless it may be followed
+fresh moved
+mq send moved x >/dev/null
+once moved /redirect
+same 78 $? "a redirect"
+counted 1 ready moved
+! grep -q '"path": "/ok"' "$got" || fail "it was followed"
+once moved /redirect --redirects 1 --insecure || fail "followed: $(<"$work/err")"
+same /ok "$(last 'line["path"]')" "the redirect's end"
+
+# ---- Many at a time, and no more than that; proxies of the environment are not asked
+fresh many
+seq 40 | mq send many --lines >/dev/null
+export http_proxy=http://127.0.0.1:1 HTTP_PROXY=http://127.0.0.1:1 ALL_PROXY=http://127.0.0.1:1
+once many /busy --concurrency 4 || fail "many: $(<"$work/err")"
+unset http_proxy HTTP_PROXY ALL_PROXY
+same 40 "$(requests)" "requests"
+same 4 "$(python3 -c 'import json, sys; print(max(json.loads(line)["busiest"] for line in open(sys.argv[1])))' "$got")" "at a time"
+
+# ---- Nobody there: nothing is counted; when somebody is, all comes
+kill_now receiver
+fresh down 1
+seq 20 | mq send down --lines >/dev/null
+once down /ok
+same 69 $? "nobody there"
+counted 20 ready down
+start hook "$spoolmq" --root "$root" webhook down --url "$url/ok"
+until_true grep -qi 'connect' "$work/hook.log"
+receive_at "$port"
+until_true count_is 0 ready down
+until_true count_is 0 leased down
+stop hook
+counted 0 dead down
+same 20 "$(python3 -c 'import json, sys; print(len({json.loads(line)["body"] for line in open(sys.argv[1])}))' "$got")" "bodies"
+
+# ---- kill -9 under load: what is gone from the queue has been received
+fresh load
+seq 2000 | mq send load --lines >/dev/null
+for _ in 1 2 3; do
+  start hook "$spoolmq" --root "$root" webhook load --url "$url/ok" --concurrency 16
+  before=$(requests)
+  more() { (($(requests) > before + 100)); }
+  until_true more
+  kill_now hook
+done
+once load /ok --concurrency 16 || fail "after kill -9: $(<"$work/err")"
+same 2000 "$(python3 -c 'import json, sys; print(len({json.loads(line)["body"] for line in open(sys.argv[1])}))' "$got")" "bodies after kill -9"
+kill_now receiver
+
+# ---- TLS: nginx, checked by our own authority
+cd "$work" || fail cd
+{
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj "/CN=Test CA" -days 30
+  openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj "/CN=localhost"
+  openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 \
+    -extfile <(echo subjectAltName=DNS:localhost)
+} >"$work/pki.log" 2>&1 || fail "pki: $(tail -5 "$work/pki.log")"
+tls_port=$(free_port)
+mkdir -p nginx
+chmod 755 "$work" nginx
+cat >nginx.conf <<CONF
+daemon off; pid $work/nginx/pid; error_log stderr; worker_processes 1;
+events {}
+http {
+  access_log off; client_body_temp_path nginx/body; proxy_temp_path nginx/proxy;
+  fastcgi_temp_path nginx/fastcgi; uwsgi_temp_path nginx/uwsgi; scgi_temp_path nginx/scgi;
+  server {
+    listen 127.0.0.1:$tls_port ssl; ssl_certificate $work/server.pem; ssl_certificate_key $work/server.key;
+    location / { return 200 "taken"; }
+    location /gone { return 410 "never again"; }
+  }
+}
+CONF
+start nginx nginx -p "$work" -c "$work/nginx.conf"
+until_true listens "$tls_port"
+url=https://localhost:$tls_port
+fresh tls
+mq send tls x >/dev/null
+once tls /
+same 69 $? "an authority that the system does not know"
+counted 1 ready tls
+url=https://127.0.0.1:$tls_port once tls / --tls-ca "$work/ca.pem"
+same 69 $? "another name"
+once tls / --tls-ca "$work/server.csr"
+same 78 $? "no authority in the file"
+once tls / --tls-ca "$work/ca.pem" || fail "TLS: $(<"$work/err")"
+id=$(mq send tls x)
+once tls /gone --tls-ca "$work/ca.pem"
+same 'rejected: HTTP 410: never again' "$(mq --json info tls "$id" >"$work/one"; json "$work/one" '$.reason')" "nginx's 410"
+stop nginx
