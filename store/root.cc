@@ -249,6 +249,7 @@ void Root::remove_queue(std::string_view name, Force force) {
     const auto when =
         force == Force::kYes ? QueueImpl::Removal::kAlways : QueueImpl::Removal::kIfUnused;
     const std::optional<std::string> use = queue->exclusively(when, [&] {
+      impl_->unbind_queue(name);  // first: a queue made anew must not inherit them
       queues->rename_over(names::queue_directory(name), *queues, aside);
       queues->sync();
       queue->dir().dir().unlink(names::kLock);
@@ -263,6 +264,8 @@ void Root::remove_queue(std::string_view name, Force force) {
 FixResult Root::move(Queue& from, std::span<const MessageId> ids, Queue& to) {
   return impl_->move(*from.impl_, ids, *to.impl_);
 }
+
+void Root::roll_forward() { impl_->roll_forward(); }
 
 FixResult Root::copy(Queue& from, std::span<const MessageId> ids, Queue& to) {
   return impl_->copy(*from.impl_, ids, *to.impl_);

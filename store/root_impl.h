@@ -26,6 +26,7 @@ class RootImpl {
   FixResult copy(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
   // Finishes moves whose process died; nothing to do costs one look at a directory.
   void roll_forward();
+  void unbind_queue(std::string_view queue);  // topics.cc
 
  private:
   class Intent;

@@ -35,6 +35,9 @@ class Dir;
 class QueueImpl;
 class RootImpl;
 class Tail;
+class Transaction;
+struct Binding;
+struct Placed;
 struct TailOptions;
 
 using Milliseconds = std::chrono::milliseconds;
@@ -383,6 +386,7 @@ class Queue {
 
  private:
   friend class Root;
+  friend class Transaction;
   explicit Queue(std::shared_ptr<QueueImpl> impl);
   std::shared_ptr<QueueImpl> impl_;
 };
@@ -413,6 +417,23 @@ class Root {
   // All or nothing per batch through an intent file that recovery rolls forward.
   FixResult move(Queue& from, std::span<const MessageId> ids, Queue& to);
   FixResult copy(Queue& from, std::span<const MessageId> ids, Queue& to);
+
+  // Topics, and work in several queues at once: <spoolmq/topic.h>.
+  // Durable on return; nothing if it is there already. Error(kNotFound): no such queue.
+  void bind(std::string_view pattern, std::string_view queue);
+  // Durable on return. False: there is no such binding.
+  bool unbind(std::string_view pattern, std::string_view queue);
+  std::vector<Binding> bindings();  // sorted
+  // Of the queues that are there, each once, sorted: those with a binding that takes the topic.
+  std::vector<std::string> queues_of_topic(std::string_view topic);
+  // A transaction of this one send. Returns where it went; empty: no queue is bound.
+  std::vector<Placed> send_to_topic(std::string_view topic, Message message,
+                                    const SendOptions& options = {});
+  using OpenedQueue = std::function<Queue*(std::string_view name)>;  // QueueSource in topic.h
+  Transaction transaction(const OpenedQueue& opened = {});
+  // Finishes what processes that died had committed, moves among it. Root::open does this too;
+  // whoever lives long calls it now and then. Nothing to do costs one look at a directory.
+  void roll_forward();
 
  private:
   std::shared_ptr<RootImpl> impl_;
