@@ -1,6 +1,6 @@
-// Acts on two queues at once (FORMAT.md section 11). A move's intent is durable before anything
-// changes; whoever opens the root after a crash finishes it. The intent's own record lock tells a
-// living mover from a dead one. Never two queues' byte 0 at once.
+// Moves and copies between two queues (FORMAT.md section 11). A move's intent is durable before
+// anything changes; whoever opens the root after a crash finishes it. The intent's own record lock
+// tells a living mover from a dead one. Never two queues' byte 0 at once.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "store/intent.h"
 #include "store/ownership.h"
 #include "store/queue_impl.h"
 #include "store/root_impl.h"
@@ -17,8 +18,6 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kIdsPerIntent = 256;
-constexpr std::size_t kLongestIntent = 64 << 10;
-constexpr std::string_view kIntentPrefix = "intent-";
 
 void append_to(FixResult& all, const FixResult& slice) {
   all.changed.insert(all.changed.end(), slice.changed.begin(), slice.changed.end());
@@ -30,9 +29,10 @@ void append_to(FixResult& all, const FixResult& slice) {
 }  // namespace
 
 // ROOT/topics/intent-XXXX: JSON {act, from, to, ids}, locked while its writer lives.
-class RootImpl::Intent {
+class RootImpl::MoveIntent {
  public:
-  Intent(Dir& topics, std::string_view from, std::string_view to, std::span<const MessageId> ids)
+  MoveIntent(Dir& topics, std::string_view from, std::string_view to,
+             std::span<const MessageId> ids)
       : topics_(topics), name_(std::string(kIntentPrefix) + hex16(random_bits())) {
     nlohmann::ordered_json json{{"act", "move"}, {"from", from}, {"to", to}};
     for (const MessageId& id : ids) json["ids"].push_back(id.text());
@@ -128,7 +128,7 @@ FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueI
   FixResult result;
   for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
     const auto slice = ids.subspan(i, std::min(kIdsPerIntent, ids.size() - i));
-    Intent intent(*topics, from.name(), to.name(), slice);
+    MoveIntent intent(*topics, from.name(), to.name(), slice);
     try {
       move_slice(from, slice, to, result);
     } catch (const Error&) {
@@ -165,53 +165,6 @@ FixResult RootImpl::copy(QueueImpl& from, std::span<const MessageId> ids, QueueI
     from.told("copy", copied, "to " + to.name());
   }
   return result;
-}
-
-void RootImpl::roll_forward() {
-  const std::unique_ptr<Dir> topics = look_shared_dir(*dir_, names::kTopics);
-  if (!topics) return;
-  std::vector<std::string> found;
-  topics->list([&](std::string_view name) {
-    if (name.starts_with(kIntentPrefix)) found.emplace_back(name);
-    return true;
-  });
-  for (const std::string& name : found) {
-    std::unique_ptr<File> file;
-    try {
-      file = topics->open(name, Access::kReadWrite);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kPermission) throw;
-      continue;  // another user's, who will finish it
-    }
-    if (!file || !file->try_lock(0, 1, LockKind::kExclusive)) continue;  // its writer lives
-    const auto text = read_file(*topics, name, kLongestIntent);
-    const auto json = nlohmann::json::parse(text.value_or(""), nullptr, false);
-    if (json.is_object() && json.contains("ids")) {
-      std::vector<MessageId> ids;
-      for (const auto& id : json["ids"]) {
-        if (const auto parsed = MessageId::parse(id.get<std::string>())) ids.push_back(*parsed);
-      }
-      try {
-        OpenOptions options;
-        options.one_shot = true;
-        options.clock = clock_;
-        options.background = false;
-        const auto from = open_queue(json.value("from", ""), options);
-        const auto to = open_queue(json.value("to", ""), options);
-        FixResult result;
-        move_slice(*from, ids, *to, result);
-        log::info("finished a move", {{"from", from->name()}, {"to", to->name()}});
-      } catch (const Error& error) {
-        if (error.code() != ErrorCode::kNotFound) {
-          log::warn("a move is left to be finished", {{"intent", name}, {"why", error.what()}});
-          continue;
-        }
-      }
-    }
-    // An intent that does not parse was never finished, so nothing had begun.
-    topics->unlink(name);
-    topics->sync();
-  }
 }
 
 }  // namespace spoolmq

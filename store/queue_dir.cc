@@ -95,6 +95,12 @@ void QueueDir::take_over(File& file) {
   }
 }
 
+bool QueueDir::is_alike(const FileStatus& file) const {
+  const std::uint32_t uid = geteuid() == 0 ? owner_.uid : geteuid();
+  return file.device == owner_.device && file.mode == mode_ && file.uid == uid &&
+         file.gid == owner_.gid;
+}
+
 std::unique_ptr<File> QueueDir::create(Dir& in, std::string_view name, IfExists if_exists) {
   std::unique_ptr<File> file = in.create(name, mode_, if_exists);
   own(*file);

@@ -41,6 +41,8 @@ class QueueDir {
   void own(Dir& dir);
   // Gives a file that another made the queue's owner and mode, as far as the process may.
   void take_over(File& file);
+  // Whether this file is as one that the process would make here: owner, group, mode, file system.
+  [[nodiscard]] bool is_alike(const FileStatus& file) const;
   std::unique_ptr<File> create(Dir& in, std::string_view name, IfExists if_exists);
   // Opens a small file of the queue itself, making it when missing.
   std::unique_ptr<File> open_or_create(std::string_view name);

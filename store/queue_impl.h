@@ -2,9 +2,9 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
-// queue_look.cc; queue_tail.cc; queue_fix.cc; queue_sweep.cc; queue_publish.cc (hot cache);
-// recovery.cc (reaping, harvesting, reconciling);
-// rebuild.cc; maintenance.cc; fsck.cc.
+// queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
+// queue_fix.cc; queue_sweep.cc; queue_publish.cc (hot cache); recovery.cc (reaping, harvesting,
+// reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
 // (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits
@@ -139,6 +139,56 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void finish_move(const Taken& taken,
                    std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
+  // For sends to several queues (queue_together.cc). What is on its way out of a sender's hands:
+  struct Outgoing {
+    Message message;
+    std::uint16_t flags = 0;
+    bool explicit_id = false;
+    bool reserved = false;
+    std::unique_ptr<NewFile> body;  // a large one, written and synced, not yet named
+    MessageId file;                 // of its own, where it has one
+    SendResult result;
+  };
+  // Messages that have their places in this queue and are not sent yet. Whoever does not send them
+  // declines them. The bodies that are not large stay the sender's, who lends them again.
+  struct Parcel {
+    std::vector<Outgoing> outgoing;
+    SendOptions options;
+    Settings settings;
+  };
+  // kNone: it was committed before, and nothing may keep it out.
+  enum class Refusals : std::uint8_t { kAsUsual, kNone };
+  Parcel accept(std::vector<Message> messages, const SendOptions& options, Refusals refusals);
+  using Bodies = std::span<const std::string* const>;
+  void put(Parcel& parcel, Bodies bodies);
+  void decline(Parcel& parcel);
+  // One message of a parcel in a file that is sealed and durable where `name` is in `dir`.
+  struct Sealed {
+    Dir& dir;
+    std::string name;
+    FileStatus status;
+    Location at;
+    std::uint16_t flags = 0;
+  };
+  // Names it here too. False: it is not as one of this queue would be, and must be copied.
+  bool put_link(Parcel& parcel, const std::string& body, const Sealed& sealed);
+  // As this queue would write it for itself, durable but without a name.
+  struct Draft {
+    std::unique_ptr<NewFile> file;
+    Location at;
+    std::uint16_t flags = 0;
+  };
+  Draft draft(Parcel& parcel, const std::string& body, const MessageId& file);
+  bool is_one_group(std::span<const Message* const> messages, const SendOptions& options);
+  MessageId next_id() { return ids_->next(); }
+  [[nodiscard]] const std::string& sender_name() const { return options_.name; }
+  // Acknowledges all of them, or none: then the outcome of at least one is kLost.
+  std::vector<LeaseOutcome> ack_all(std::span<const Receipt> receipts);
+  // Those of them that are no leases, and no acknowledged ones; changes nothing.
+  std::vector<LeaseOutcome> look_at_leases(std::span<const Receipt> receipts);
+  // They were acknowledged, by what is committed already: whoever may have them now, and in
+  // whatever state. Durable on return.
+  void settle(std::span<const Receipt> receipts);
   // For tails (queue_tail.cc). What one page of the index says, after a harvest.
   struct TailRow {
     MessageId id;
@@ -197,15 +247,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void refuse_to_observer(std::string_view what) const;
 
   // ---- sending (queue_send.cc)
-  struct Outgoing {
-    Message message;
-    std::uint16_t flags = 0;
-    bool explicit_id = false;
-    bool reserved = false;
-    std::unique_ptr<NewFile> body;  // a large one, written and synced, not yet named
-    MessageId file;                 // of its own, where it has one
-    SendResult result;
-  };
   struct AppendJob {
     std::vector<Outgoing*> messages;
     Durability durability = Durability::kSync;
@@ -226,10 +267,13 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings);
   Settings settings_for(const SendOptions& options);
   void check_send_allowed(std::uint64_t bytes, const SendOptions& options);
+  Parcel accept(std::vector<Message> messages, const SendOptions& options, const Settings& settings,
+                Refusals refusals);
   void reserve(std::span<Outgoing> outgoing, const SendOptions& options, const Settings& settings);
   enum class Place : std::uint8_t { kReserved, kFull, kUnderWay, kOldBytes };
   Place try_reserve(std::span<Outgoing> outgoing, const Settings& settings);
   void bury(std::span<const Outgoing> outgoing, std::string_view reason);
+  void write_out(Parcel& parcel);  // returns its places if that fails
   void write_out(std::span<Outgoing*> fresh, Format format, Durability durability);
   void return_reservations(std::span<Outgoing*> fresh);
   void append_group(std::span<AppendJob* const> jobs);
@@ -274,8 +318,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool becomes_durable(const Unsynced& unsynced);
   using LeaseAct = std::function<void(Session&, Row&)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
+  enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
-                                        std::string_view event, const LeaseAct& act);
+                                        std::string_view event, const LeaseAct& act,
+                                        Lost lost = Lost::kSkip);
   void drop_lost(const MessageId& id);
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);

@@ -301,7 +301,7 @@ void QueueImpl::rest_until_rung(std::uint32_t bell, Milliseconds longest,
 
 std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,
                                                  AfterLease after, std::string_view event,
-                                                 const LeaseAct& act) {
+                                                 const LeaseAct& act, Lost lost) {
   if (forked_ || closed_) refuse_after_fork();
   std::vector<LeaseOutcome> outcomes(receipts.size(), LeaseOutcome::kLost);
   std::vector<Row> told;
@@ -314,6 +314,11 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
     for (std::size_t i = 0; i < receipts.size(); ++i) {
       Index::Found found = session.index.find_lease(receipts[i], session.now);
       outcomes[i] = found.outcome;
+      if (lost == Lost::kStop && found.outcome == LeaseOutcome::kLost) {
+        session.abandoned = true;
+        changed = false;
+        return;
+      }
       if (!found.row) continue;
       changed = true;
       act(session, *found.row);
@@ -339,6 +344,18 @@ std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
       with_leases(receipts, AfterLease::kSync, "acked", [](Session& session, Row& row) {
         session.index.ack(row, session.now, session.settings.archive.count());
       });
+  settled_since_maintenance_ += receipts.size();
+  start_background();
+  return outcomes;
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack_all(std::span<const Receipt> receipts) {
+  std::vector<LeaseOutcome> outcomes = with_leases(
+      receipts, AfterLease::kSync, "acked",
+      [](Session& session, Row& row) {
+        session.index.ack(row, session.now, session.settings.archive.count());
+      },
+      Lost::kStop);
   settled_since_maintenance_ += receipts.size();
   start_background();
   return outcomes;

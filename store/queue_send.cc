@@ -79,14 +79,14 @@ void QueueImpl::check_send_allowed(std::uint64_t bytes, const SendOptions& optio
   admission_.check(bytes);
 }
 
-std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
-                                              const SendOptions& options) {
-  const Settings settings = settings_for(options);
-  std::vector<Outgoing> outgoing(messages.size());
+QueueImpl::Parcel QueueImpl::accept(std::vector<Message> messages, const SendOptions& options,
+                                    const Settings& settings, Refusals refusals) {
+  Parcel parcel{std::vector<Outgoing>(messages.size()), options, settings};
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    outgoing[i].message = std::move(messages[i]);
-    Message& message = outgoing[i].message;
+    Outgoing& one = parcel.outgoing[i];
+    one.message = std::move(messages[i]);
+    Message& message = one.message;
     if (message.body.size() > static_cast<std::uint64_t>(settings.body_inline)) {
       check_body(name(), message.body, settings.check);
       NewFile file(dir_, ids_->next().shard(), handles_);
@@ -94,35 +94,59 @@ std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
       message.large_body = measure_large_body(file.file());
       sync_meter_.time([&] { file.file().sync_data(); });
       message.body = {};
-      outgoing[i].body = std::make_unique<NewFile>(std::move(file));
+      one.body = std::make_unique<NewFile>(std::move(file));
     }
-    prepare(outgoing[i], options, settings);
+    prepare(one, options, settings);
     bytes += record::encoded_size(message) + (message.large_body ? message.large_body->length : 0);
   }
-  check_send_allowed(bytes, options);
-  reserve(outgoing, options, settings);
+  if (refusals == Refusals::kAsUsual) check_send_allowed(bytes, options);
+  reserve(parcel.outgoing, options, settings);
+  return parcel;
+}
 
-  std::vector<Outgoing*> fresh;
-  for (Outgoing& one : outgoing) {
-    if (!one.result.duplicate) fresh.push_back(&one);
-  }
-  const Format format = options.format.value_or(settings.format);
-  const Durability durability = options.durability.value_or(settings.durability);
-  try {
-    write_out(fresh, format, durability);
-  } catch (...) {
-    return_reservations(fresh);
-    throw;
-  }
+std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
+                                              const SendOptions& options) {
+  Parcel parcel = accept(std::move(messages), options, settings_for(options), Refusals::kAsUsual);
+  const std::vector<Outgoing>& outgoing = parcel.outgoing;
+  write_out(parcel);
   if (!options.dead.empty()) bury(outgoing, options.dead);
   bell_.ring();
-  if (settings.capacity == 0) {
-    for (const Outgoing* one : fresh) wait_taken(*one, options.timeout);
+  if (parcel.settings.capacity == 0) {
+    for (const Outgoing& one : outgoing) {
+      if (!one.result.duplicate) wait_taken(one, options.timeout);
+    }
   }
   std::vector<SendResult> results;
   results.reserve(outgoing.size());
   for (const Outgoing& one : outgoing) results.push_back(one.result);
   return results;
+}
+
+void QueueImpl::write_out(Parcel& parcel) {
+  std::vector<Outgoing*> fresh;
+  for (Outgoing& one : parcel.outgoing) {
+    if (!one.result.duplicate) fresh.push_back(&one);
+  }
+  try {
+    write_out(fresh, parcel.options.format.value_or(parcel.settings.format),
+              parcel.options.durability.value_or(parcel.settings.durability));
+  } catch (...) {
+    return_reservations(fresh);
+    throw;
+  }
+}
+
+// What one group of a segment holds is there whole or not at all.
+bool QueueImpl::is_one_group(std::span<const Message* const> messages, const SendOptions& options) {
+  const Settings settings = this->settings();
+  if (messages.size() == 1) return true;
+  if (options.format.value_or(settings.format) == Format::kXml) return false;
+  std::uint64_t bytes = 0;
+  for (const Message* one : messages) {
+    if (one->body.size() > static_cast<std::uint64_t>(settings.body_inline)) return false;
+    bytes += record::encoded_size(*one) + settings.content_type.size();
+  }
+  return messages.size() <= kMessagesPerSlice && bytes < kSliceBytes / 2;
 }
 
 void QueueImpl::write_out(std::span<Outgoing*> fresh, Format format, Durability durability) {

@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 #include "core/record_codec.h"
-#include "core/xml_codec.h"
+#include "store/own_file.h"
 #include "store/queue_impl.h"
 
 namespace spoolmq {
@@ -95,23 +95,11 @@ void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
     // An id that we made ends in our shard and names the file; a foreign one does not.
     one->file = one->explicit_id ? ids_->next() : one->message.id;
     NewFile made(dir_, one->file.shard(), handles_);
-    Location at{one->file, kind, 0, 0};
-    if (kind == names::SpoolKind::kXml) {
-      const std::string text = xml::encode(one->message, one->flags);
-      made.file().write_at(as_bytes(text), 0);
-      at.length = text.size();
-    } else {
-      std::vector<std::byte> bytes(record::kFileHeaderBytes + record::kGroupHeaderBytes);
-      record::encode_file_header(
-          {one->file, handles_.incarnation(), clock_->wall_ms(), record::FileUse::kSingle}, bytes);
-      at.offset = bytes.size();
-      record::encode(one->message, one->flags, one->file, at.offset, bytes);
-      at.length = bytes.size() - at.offset;
-      record::encode_group_header(
-          {1, 1, at.length}, one->file, record::kFileHeaderBytes,
-          std::span(bytes).subspan(record::kFileHeaderBytes, record::kGroupHeaderBytes));
-      made.file().write_at(bytes, 0);
-    }
+    std::vector<std::byte> bytes;
+    const Location at =
+        encode_own_file({one->file, kind, handles_.incarnation(), clock_->wall_ms()}, one->message,
+                        one->flags, bytes);
+    made.file().write_at(bytes, 0);
     if (durability == Durability::kSync) sync_meter_.time([&] { made.file().sync_data(); });
     job.messages.push_back(one);
     job.places.push_back(at);

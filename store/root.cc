@@ -214,12 +214,14 @@ Queue Root::open_queue(std::string_view name, const OpenOptions& options) {
   return Queue(impl_->open_queue(name, options));
 }
 
-bool Root::has_queue(std::string_view name) {
+bool RootImpl::has_queue(std::string_view name) {
   if (names::refuse_queue_name(name)) return false;
-  const std::unique_ptr<Dir> queues = impl_->queues();
+  const std::unique_ptr<Dir> queues = this->queues();
   const auto dir = queues ? queues->open_dir(names::queue_directory(name)) : nullptr;
   return dir && dir->status(names::kSettings).has_value();
 }
+
+bool Root::has_queue(std::string_view name) { return impl_->has_queue(name); }
 
 std::vector<std::string> Root::queues() {
   std::vector<std::string> found;

@@ -11,6 +11,9 @@
 
 namespace spoolmq {
 
+class TopicsDir;
+struct Work;
+
 class RootImpl {
  public:
   RootImpl(std::shared_ptr<Dir> dir, std::shared_ptr<Clock> clock)
@@ -19,17 +22,27 @@ class RootImpl {
   Dir& dir() { return *dir_; }
   const std::shared_ptr<Clock>& clock() { return clock_; }  // null: the system's
   std::unique_ptr<Dir> queues();                            // nullptr before the first queue
+  bool has_queue(std::string_view name);
   std::shared_ptr<QueueImpl> open_queue(std::string_view name, OpenOptions options);
 
   // multi_queue.cc
   FixResult move(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
   FixResult copy(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
-  // Finishes moves whose process died; nothing to do costs one look at a directory.
+  // roll_forward.cc: finishes what processes that died had committed; nothing to do costs one look
+  // at a directory.
   void roll_forward();
-  void unbind_queue(std::string_view queue);  // topics.cc
+
+  // topics.cc
+  std::vector<std::string> queues_of_topic(std::string_view topic);
+  void unbind_queue(std::string_view queue);
 
  private:
-  class Intent;
+  class MoveIntent;
+  void roll_forward(TopicsDir& topics, const std::string& name);
+  void finish_move(std::string_view json);
+  void finish_work(const Work& work);
+  bool finish_message(TopicsDir& topics, File& file, const std::string& name);
+  std::shared_ptr<QueueImpl> open_to_finish(const std::string& name);
   void move_slice(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to,
                   FixResult& result);
 

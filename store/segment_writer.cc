@@ -73,6 +73,13 @@ bool NewFile::link(const std::string& name) {
   return true;
 }
 
+bool NewFile::link_in(Dir& other, const std::string& name) {
+  if (temporary_.empty()) return other.link_unnamed(*file_, name);
+  if (!shard_->rename_new(temporary_, other, name)) return false;
+  temporary_.clear();
+  return true;
+}
+
 bool SegmentWriter::is_full() const { return end_ >= kSealAtBytes; }
 
 std::vector<Location> SegmentWriter::encode_group(std::span<const Record> group, std::uint64_t at) {

@@ -96,6 +96,8 @@ class NewFile {
   File& file() { return *file_; }
   Dir& shard() { return *shard_; }
   [[nodiscard]] bool link(const std::string& name);
+  // As link, in another directory of the file system; the file is then named from there.
+  [[nodiscard]] bool link_in(Dir& other, const std::string& name);
   std::unique_ptr<File> release() { return std::move(file_); }
 
  private:

@@ -4,6 +4,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "spoolmq/topic.h"
+#include "store/intent.h"
 #include "store/root_impl.h"
 #include "store/topic_names.h"
 #include "store/topics_dir.h"
@@ -16,7 +17,8 @@ void Root::bind(std::string_view pattern, std::string_view queue) {
     throw Error(ErrorCode::kUsage, "name a queue", printable(queue), *why);
   }
   const Binding wanted{std::string(pattern), std::string(queue)};
-  TopicsDir::made_in(impl_->dir()).change_bindings([&](std::vector<Binding>& bindings) {
+  TopicsDir topics = TopicsDir::made_in(impl_->dir());
+  topics.change_bindings([&](std::vector<Binding>& bindings) {
     // Under the lock: whoever removes the queue takes its bindings away first.
     if (!has_queue(queue)) {
       throw Error(ErrorCode::kNotFound, "bind", queue, "no such queue under " + path());
@@ -25,6 +27,7 @@ void Root::bind(std::string_view pattern, std::string_view queue) {
     bindings.push_back(wanted);
     return true;
   });
+  remove_unused_routes(topics);
 }
 
 bool Root::unbind(std::string_view pattern, std::string_view queue) {
@@ -37,6 +40,7 @@ bool Root::unbind(std::string_view pattern, std::string_view queue) {
     was_there = std::erase(bindings, unwanted) > 0;
     return was_there;
   });
+  remove_unused_routes(*topics);
   return was_there;
 }
 
@@ -46,9 +50,15 @@ std::vector<Binding> Root::bindings() {
 }
 
 std::vector<std::string> Root::queues_of_topic(std::string_view topic) {
+  return impl_->queues_of_topic(topic);
+}
+
+std::vector<std::string> RootImpl::queues_of_topic(std::string_view topic) {
   require_topic(topic);
   std::vector<std::string> queues;
-  for (Binding& one : bindings()) {
+  std::optional<TopicsDir> topics = TopicsDir::look_in(*dir_);
+  if (!topics) return queues;
+  for (Binding& one : topics->bindings()) {
     if (topic_matches(one.pattern, topic)) queues.push_back(std::move(one.queue));
   }
   std::sort(queues.begin(), queues.end());
@@ -63,6 +73,7 @@ void RootImpl::unbind_queue(std::string_view queue) {
   topics->change_bindings([&](std::vector<Binding>& bindings) {
     return std::erase_if(bindings, [&](const Binding& one) { return one.queue == queue; }) > 0;
   });
+  remove_unused_routes(*topics);
 }
 
 }  // namespace spoolmq

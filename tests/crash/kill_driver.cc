@@ -14,6 +14,7 @@ int main(int count, char** arguments) {
       return words[0] == "produce" ? produce(role) : consume(role);
     }
     if (words.size() == 3 && words[0] == "agent") return obey(words[1], words[2]);
+    if (words.size() == 2 && words[0] == "answer") return answer_questions(words[1]);
     if (words.size() == 2 && words[0] == "stop-inside-lock") return stop_inside_lock(words[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "kill_driver: %s\n", error.what());

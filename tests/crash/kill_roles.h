@@ -18,6 +18,9 @@ struct StormRole {
 int produce(const StormRole& role);  // until SIGTERM
 int consume(const StormRole& role);  // until SIGTERM
 
+// Answers what is in the queue `in` to topics, in transactions; says "ready" (kill_answer_role.cc).
+int answer_questions(const std::string& root);
+
 // Opens the queue, says "open", then answers each line of its input with one line.
 int obey(const std::string& root, const std::string& queue);
 

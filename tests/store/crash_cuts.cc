@@ -149,10 +149,10 @@ class Runner {
         found.push_back(std::string("the second attempt was refused: ") + error.what());
       }
     }
-    for (const std::string& one :
-         check(next, rebuild ? Thoroughness::kRebuildToo : Thoroughness::kNormal)) {
-      found.push_back(one);
-    }
+    const Violations judged =
+        scenario_.judge ? scenario_.judge(next)
+                        : check(next, rebuild ? Thoroughness::kRebuildToo : Thoroughness::kNormal);
+    found.insert(found.end(), judged.begin(), judged.end());
     for (const std::string& one : found) report_.violations.push_back(place + ": " + one);
   }
 

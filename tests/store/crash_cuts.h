@@ -13,9 +13,10 @@ namespace spoolmq::test {
 struct Scenario {
   std::string_view name;
   WorldOptions options = {};
-  std::function<void(World&)> prepare = {};  // never cut
-  std::function<void(World&)> act;           // cut at every operation
-  std::function<void(World&)> again = {};    // what the next process does first
+  std::function<void(World&)> prepare = {};      // never cut
+  std::function<void(World&)> act;               // cut at every operation
+  std::function<void(World&)> again = {};        // what the next process does first
+  std::function<Violations(World&)> judge = {};  // instead of check(), for what spans queues
 };
 
 struct Effort {
