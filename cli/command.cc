@@ -114,9 +114,9 @@ Queue Context::queue(const std::string& name, std::string_view as) {
 std::vector<const Command*> commands() {
   std::vector<const Command*> all;
   for (const std::span<const Command> table :
-       {queue_commands(), data_commands(), look_commands(), fix_commands(), directory_commands(),
-        bridge_commands(), serve_commands(), adapter_commands(), passwd_commands(),
-        health_commands()}) {
+       {queue_commands(), topic_commands(), data_commands(), look_commands(), fix_commands(),
+        directory_commands(), bridge_commands(), serve_commands(), adapter_commands(),
+        passwd_commands(), health_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   return all;

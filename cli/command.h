@@ -79,7 +79,7 @@ class Context {
 
 struct Command {
   std::string_view
-      group;  // "queues" "data" "look" "fix" "directories" "bridges" "service" "health"
+      group;  // "queues" "topics" "data" "look" "fix" "directories" "bridges" "service" "health"
   std::string_view name;
   std::string_view operands;  // as help shows them: "Q [BODY]"
   std::size_t least_operands;
@@ -93,6 +93,7 @@ struct Command {
 
 // The tables, one per file of commands; commands() joins them in the order of --help.
 std::span<const Command> queue_commands();      // create queues show config remove pause resume
+std::span<const Command> topic_commands();      // bind unbind topics
 std::span<const Command> data_commands();       // send receive … consume request reply
 std::span<const Command> look_commands();       // list peek cat info … why tail trace
 std::span<const Command> fix_commands();        // requeue move copy delete hold unhold revoke purge

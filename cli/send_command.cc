@@ -8,6 +8,7 @@
 #include "cli/message_options.h"
 #include "cli/record_reader.h"
 #include "cli/sender.h"
+#include "cli/topic_sender.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::cli {
@@ -28,6 +29,7 @@ constexpr std::array kOptions = {
     OptionSpec{"--correlation-id", "C", "what an answer refers to"},
     OptionSpec{"--as", "NAME", "who sends; a claim"},
     OptionSpec{"--to", "NAME", "instead of Q: the mailbox of `receive --as NAME`"},
+    OptionSpec{"--topic", "TOPIC", "instead of Q: every queue that is bound to it"},
     OptionSpec{"--lines", "", "one message per line"},
     OptionSpec{"--null", "", "one message per record that ends in NUL"},
     OptionSpec{"--format", "xml|binary", "instead of the queue's"},
@@ -72,18 +74,24 @@ SendPlan read_plan(const Arguments& arguments) {
 }
 
 struct Target {
-  std::string queue;
+  std::string queue;  // or
+  std::string topic;
   std::optional<std::string> body;  // none: an input
 };
 
 Target read_target(const Arguments& arguments) {
   std::vector<std::string> operands = arguments.operands;
   Target target;
-  if (const auto name = arguments.value("--to")) {
+  if (const auto topic = arguments.value("--topic")) {
+    if (operands.size() > 1) throw usage("--topic " + *topic, "takes the place of Q");
+    if (arguments.has("--to")) throw usage("--to", "contradicts --topic");
+    target.topic = *topic;
+  } else if (const auto name = arguments.value("--to")) {
     if (operands.size() > 1) throw usage("--to " + *name, "takes the place of Q");
     target.queue = std::string(kProcessMailbox) + *name;
   } else {
-    if (operands.empty()) throw usage("operands", "needs Q [BODY], or --to NAME [BODY]");
+    if (operands.empty())
+      throw usage("operands", "needs Q [BODY], --topic TOPIC [BODY] or --to NAME [BODY]");
     target.queue = operands.front();
     operands.erase(operands.begin());
   }
@@ -95,6 +103,9 @@ Target read_target(const Arguments& arguments) {
 }
 
 void refuse_contradictions(const Arguments& arguments, const Target& target) {
+  if (!target.topic.empty() && arguments.has("--wait")) {
+    throw usage("--wait", "a message to a topic has as many receivers as queues");
+  }
   const bool lines = arguments.has("--lines");
   const bool null = arguments.has("--null");
   if (lines && null) throw usage("--null", "contradicts --lines");
@@ -106,20 +117,30 @@ void refuse_contradictions(const Arguments& arguments, const Target& target) {
   }
 }
 
-int run_send(Context& context, const Arguments& arguments) {
-  const Target target = read_target(arguments);
-  refuse_contradictions(arguments, target);
-  SendPlan plan = read_plan(arguments);
-  const std::string name = plan.pattern.from.name;
-  Queue queue = context.queue(target.queue, name);
-  Sender sender(context, std::move(queue), std::move(plan));
+template <typename To>
+int send_whole(To& sender, const Target& target, const Arguments& arguments,
+               std::size_t longest_record) {
   if (target.body) return sender.send_body(*target.body);
   Input input = Input::open(arguments.value("--file").value_or("-"));
   if (!arguments.has("--lines") && !arguments.has("--null")) return sender.send_input(input);
   RecordReader reader({[&input](std::span<char> into) { return input.read(into); },
                        [&input] { return input.would_wait(); }},
-                      arguments.has("--lines") ? '\n' : '\0', sender.inline_limit());
+                      arguments.has("--lines") ? '\n' : '\0', longest_record);
   return sender.send_records(reader);
+}
+
+int run_send(Context& context, const Arguments& arguments) {
+  const Target target = read_target(arguments);
+  refuse_contradictions(arguments, target);
+  SendPlan plan = read_plan(arguments);
+  if (!target.topic.empty()) {
+    TopicSender sender(context, target.topic, std::move(plan));
+    return send_whole(sender, target, arguments, kMaxTransactionBytes);
+  }
+  const std::string name = plan.pattern.from.name;
+  Queue queue = context.queue(target.queue, name);
+  Sender sender(context, std::move(queue), std::move(plan));
+  return send_whole(sender, target, arguments, sender.inline_limit());
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ void Sweeper::look_for_queues() {
   look_boot_ms_ = clock_.boot_ms() + kLookEveryMs;
   std::vector<std::string> names;
   try {
+    root_.roll_forward();  // before a queue is swept that a process died in the middle of
     names = root_.queues();
     list_failure_.clear();
   } catch (const std::exception& error) {

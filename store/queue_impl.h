@@ -184,7 +184,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   [[nodiscard]] const std::string& sender_name() const { return options_.name; }
   // Acknowledges all of them, or none: then the outcome of at least one is kLost.
   std::vector<LeaseOutcome> ack_all(std::span<const Receipt> receipts);
-  // Those of them that are no leases, and no acknowledged ones; changes nothing.
+  // What an ack_all would answer now; changes nothing.
   std::vector<LeaseOutcome> look_at_leases(std::span<const Receipt> receipts);
   // They were acknowledged, by what is committed already: whoever may have them now, and in
   // whatever state. Durable on return.
