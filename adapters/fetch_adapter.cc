@@ -130,8 +130,8 @@ void FetchAdapter::take(std::vector<StompFrame> frames) {
 }
 
 void FetchAdapter::take_message(StompFrame& frame) {
-  const bool is_12 = session_->version() == StompVersion::k12;
-  const std::string* const ack = frame.header(is_12 ? "ack" : "message-id");
+  const std::string* ack = frame.header("ack");  // of 1.2 only
+  if (ack == nullptr) ack = frame.header("message-id");
   const std::uint64_t token = next_token_++;
   if (ack != nullptr) acks_.emplace(token, *ack);
   quiet_since_ms_ = now_ms_;
@@ -197,6 +197,7 @@ void FetchAdapter::lost(const std::string& why) {
 }
 
 void FetchAdapter::check_silence() {
+  if (receipts_owed_ == 0) link_.prove_by_lasting(now_ms_);
   if (receipts_owed_ == 0 || now_ms_ - progress_ms_ < settings_.answer_ms) return;
   lost("no receipt within " + format_duration(std::chrono::milliseconds{settings_.answer_ms}));
 }

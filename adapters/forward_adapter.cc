@@ -21,8 +21,9 @@ constexpr std::int64_t kFarewellMs = 1000;
 constexpr std::string_view kLastReceipt = "last";
 
 // Words by which brokers refuse one message, whatever else they would take.
-constexpr auto kTooLarge = std::to_array<std::string_view>(
-    {"too large", "too big", "larger than", "size limit", "max size", "maximum size", "exceed"});
+constexpr auto kTooLarge =
+    std::to_array<std::string_view>({"too large", "too big", "larger than", "size limit",
+                                     "max size", "maximum size", "exceed", "length is more than"});
 constexpr auto kNoDestination = std::to_array<std::string_view>(
     {"unknown destination", "invalid destination", "no such queue", "not a queue", "queue name"});
 
@@ -187,7 +188,10 @@ void ForwardAdapter::lost(const std::string& why) {
 }
 
 void ForwardAdapter::check_silence() {
-  if (under_way_.empty()) progress_ms_ = now_ms_;
+  if (under_way_.empty()) {
+    progress_ms_ = now_ms_;
+    link_.prove_by_lasting(now_ms_);
+  }
   if (now_ms_ - progress_ms_ < settings_.answer_ms) return;
   lost("no receipt within " + format_duration(std::chrono::milliseconds{settings_.answer_ms}));
 }

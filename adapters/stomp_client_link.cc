@@ -28,10 +28,7 @@ StompClientLink::StompClientLink(const StompClientSettings& settings, const Adap
 }
 
 StompClientSession* StompClientLink::session(std::int64_t now_boot_ms) {
-  if (is_open_) {
-    proven_ = proven_ || now_boot_ms - opened_boot_ms_ >= kProvenMs;
-    return &*session_;
-  }
+  if (is_open_) return &*session_;
   if (now_boot_ms < pause_boot_ms_) return nullptr;
   if (!in_round_) begin_round();
   if (!session_ && !connect(now_boot_ms)) return nullptr;
@@ -143,6 +140,10 @@ bool StompClientLink::open(std::int64_t now_boot_ms) {
                           {"server", session_->server()},
                           {"version", stomp_version_text(session_->version())}});
   return true;
+}
+
+void StompClientLink::prove_by_lasting(std::int64_t now_boot_ms) {
+  if (is_open_ && now_boot_ms - opened_boot_ms_ >= kProvenMs) proven_ = true;
 }
 
 // ---- Over

@@ -37,6 +37,9 @@ class StompClientLink {
   StompClientSession* session(std::int64_t now_boot_ms);
   [[nodiscard]] bool is_proven() const { return proven_; }
   void prove() { proven_ = true; }
+  // The other side owes nothing: a session that lasts is as good as one that something went
+  // through.
+  void prove_by_lasting(std::int64_t now_boot_ms);
   // The session is over. Throws where that was the last host of its round.
   void lost(std::int64_t now_boot_ms, const std::string& why);
   // The session is given up by us; the next one begins a new round.
