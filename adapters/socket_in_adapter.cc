@@ -1,7 +1,5 @@
 #include "adapters/socket_in_adapter.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -13,19 +11,9 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
-constexpr std::int64_t kLookMs = 1000;
 constexpr std::int64_t kRetryMs = 100;
 constexpr std::int64_t kStuckMs = 5000;
 constexpr Intake::Limits kLimits{1024, 8 << 20};
-constexpr rlim_t kReservedDescriptors = 256;
-
-// The queue, and other adapters, need descriptors too.
-std::size_t affordable_connections(std::size_t wanted) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  const rlim_t reserved = std::min(limit.rlim_cur / 2, kReservedDescriptors);
-  return std::min<std::size_t>(wanted, limit.rlim_cur - reserved);
-}
 
 // Nothing was accepted, and the same may be tried again.
 bool may_be_repeated(ErrorCode code) {
@@ -41,12 +29,9 @@ SocketInAdapter::SocketInAdapter(const std::string& queue, SocketInSettings sett
       place_(std::move(place)),
       queue_(place_.root->open_queue(queue, {.name = place_.name})),
       intake_(queue_, place_, kLimits),
-      most_connections_(affordable_connections(settings_.most_connections)),
-      next_token_(kFirstToken),
-      buffer_(kReadBytes, '\0') {
-  if (settings_.has_tls) tls_ = TlsContext::server(settings_.tls);
-  open();
-}
+      reception_(settings_.reception, place_, poll_set_, place_.clock->boot_ms()),
+      next_token_(Reception::kFirstFreeToken),
+      buffer_(kReadBytes, '\0') {}
 
 SocketInAdapter::~SocketInAdapter() {
   try {
@@ -65,21 +50,9 @@ SocketInAdapter::~SocketInAdapter() {
   }
 }
 
-void SocketInAdapter::open() {
-  listening_.reset();
-  listening_.emplace(settings_.place);
-  listening_places_.assign(listening_->sockets().size(), {});
-  for (std::size_t i = 0; i < listening_places_.size(); ++i) listening_places_[i].token = i;
-  if (!settings_.allowed.is_anybody() && !listening_->are_local()) {
-    throw Error(ErrorCode::kConfiguration, "listen", settings_.place.text(),
-                "allow-users and allow-groups are for Unix sockets");
-  }
-  look_ms_ = clock().boot_ms() + kLookMs;
-}
-
 PolledAdapter::Step SocketInAdapter::step() {
   now_ms_ = clock().boot_ms();
-  look_at_path();
+  reception_.prepare(connections_.size(), now_ms_);
   collect_ready();
   serve_ready();
   flush();
@@ -94,14 +67,33 @@ void SocketInAdapter::gather(std::vector<pollfd>& waited) {
   if (!is_stuck()) waited.push_back({poll_set_.descriptor(), POLLIN, 0});
 }
 
-// Who removed our path meant a new one to be made, or did not mean it.
-void SocketInAdapter::look_at_path() {
-  if (now_ms_ < look_ms_) return;
-  look_ms_ = now_ms_ + kLookMs;
-  if (!listening_->is_lost()) return;
-  log::warn("the socket's path was removed, it is made anew",
-            {{"adapter", place_.name}, {"path", settings_.place.text()}});
-  open();
+// ---- Who comes
+
+void SocketInAdapter::collect_ready() {
+  for (const epoll_event& event : poll_set_.ready()) {
+    const Token token = event.data.u64;
+    if (token < Reception::kFirstFreeToken) {
+      reception_.accept(token, [this](std::unique_ptr<Stream> stream, Peer peer) {
+        welcome(std::move(stream), std::move(peer));
+      });
+    } else if (const auto found = connections_.find(token); found != connections_.end()) {
+      note_ready(token, found->second);
+    }
+  }
+}
+
+void SocketInAdapter::welcome(std::unique_ptr<Stream> stream, Peer peer) {
+  const Token token = next_token_++;
+  InConnection& made =
+      connections_.try_emplace(token, std::move(stream), std::move(peer), settings_, now_ms_)
+          .first->second;
+  made.place.token = token;
+  served_any_ = true;
+  note_ready(token, made);
+}
+
+void SocketInAdapter::note_ready(Token token, InConnection& connection) {
+  if (!std::exchange(connection.is_ready, true)) ready_.push_back(token);
 }
 
 // ---- What they bring
@@ -112,7 +104,7 @@ InConnection::Taking SocketInAdapter::taking(Token token) {
           .put = [this, token](Message message) { intake_.add(std::move(message), token); },
           .refused =
               [this, &connection](const std::string& why) {
-                tell_refused(
+                reception_.tell_refused(
                     connection.peer().is_local ? connection.peer().name : connection.peer().address,
                     why);
               },
@@ -229,8 +221,7 @@ void SocketInAdapter::expire_due() {
 }
 
 std::int64_t SocketInAdapter::next_due() const {
-  std::int64_t next_ms = std::min(look_ms_, deadline_ms_);
-  if (now_ms_ < accept_after_ms_) next_ms = std::min(next_ms, accept_after_ms_);
+  std::int64_t next_ms = std::min(reception_.next_due_boot_ms(), deadline_ms_);
   if (is_stuck()) next_ms = retry_ms_;
   return next_ms;
 }

@@ -10,25 +10,19 @@
 #include "adapters/adapter_keys.h"
 #include "adapters/bridge.h"
 #include "adapters/frame_codec.h"
-#include "adapters/listening.h"
-#include "adapters/peer.h"
-#include "adapters/tls.h"
+#include "adapters/reception.h"
 
 namespace spoolmq::adapters {
 
 struct SocketInSettings {
-  ListenPlace place;
+  ReceptionRules reception;
   FrameRules frames;
   bool answers = false;
-  bool takes_unended = false;  // a last line or record without its end
-  AllowedPeers allowed;
-  std::size_t most_connections = 1000;
+  bool takes_unended = false;                       // a last line or record without its end
   std::uint64_t most_unfinished_bytes = 256 << 20;  // of all frames that are not whole yet
   std::int64_t idle_ms = 0;                         // 0: for ever
   std::int64_t frame_ms = 0;                        // from its first byte to its last; likewise
   std::int64_t handshake_ms = 10'000;
-  bool has_tls = false;
-  TlsFiles tls;
 };
 
 std::span<const AdapterKey> socket_in_keys();

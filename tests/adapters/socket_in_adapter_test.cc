@@ -17,7 +17,7 @@ class SocketInTest : public ::testing::Test {
   void start(const Settings& queue = {}) {
     world.emplace(queue);
     root.emplace(Root::open(world->dir("root"), world->shared_clock()));
-    settings.place.path = path;
+    settings.reception.place.path = path;
     settings.answers = true;
     place.root = &*root;
     place.clock = &world->clock();

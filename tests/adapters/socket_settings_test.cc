@@ -38,13 +38,13 @@ std::string refusal(const Given& given) {
 
 TEST(SocketInSettings, AreTheDefaultsWhereOnlyAPlaceIsGiven) {
   const SocketInSettings settings = in({{"unix", "/run/x"}});
-  EXPECT_EQ(settings.place.path, "/run/x");
-  EXPECT_EQ(settings.place.mode, 0600U);
-  EXPECT_FALSE(settings.answers || settings.takes_unended || settings.has_tls);
+  EXPECT_EQ(settings.reception.place.path, "/run/x");
+  EXPECT_EQ(settings.reception.place.mode, 0600U);
+  EXPECT_FALSE(settings.answers || settings.takes_unended || settings.reception.has_tls);
   EXPECT_EQ(settings.frames.kind, FrameKind::kLine);
   EXPECT_EQ(settings.frames.most_bytes, kDefaultMostFrameBytes);
-  EXPECT_EQ(settings.most_connections, 1000);
-  EXPECT_TRUE(settings.allowed.is_anybody());
+  EXPECT_EQ(settings.reception.most_connections, 1000);
+  EXPECT_TRUE(settings.reception.allowed.is_anybody());
 }
 
 TEST(SocketInSettings, RefuseWhatOtherMachinesReach) {
@@ -73,19 +73,19 @@ TEST(SocketInSettings, KnowWhatGoesTogether) {
 TEST(SocketInSettings, TakeNamesAndNumbersOfUsers) {
   const SocketInSettings settings =
       in({{"unix", "/s"}, {"allow-users", "root"}, {"allow-users", "4242"}, {"allow-groups", "0"}});
-  EXPECT_EQ(settings.allowed.users, (std::vector<uid_t>{0, 4242}));
+  EXPECT_EQ(settings.reception.allowed.users, (std::vector<uid_t>{0, 4242}));
   Peer peer;
   peer.is_local = true;
   peer.user = 1;
   peer.group = 1;
-  EXPECT_FALSE(settings.allowed.has(peer));
+  EXPECT_FALSE(settings.reception.allowed.has(peer));
   peer.further = {5, 0};
-  EXPECT_TRUE(settings.allowed.has(peer));
+  EXPECT_TRUE(settings.reception.allowed.has(peer));
   peer.further = {};
   peer.user = 4242;
-  EXPECT_TRUE(settings.allowed.has(peer));
+  EXPECT_TRUE(settings.reception.allowed.has(peer));
   peer.is_local = false;
-  EXPECT_FALSE(settings.allowed.has(peer));
+  EXPECT_FALSE(settings.reception.allowed.has(peer));
   EXPECT_EQ(refusal({{"unix", "/s"}, {"allow-users", "4294967295"}}).substr(0, 2), "64");
 }
 
