@@ -6,6 +6,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "spoolmq/id.h"
+#include "spoolmq/topic.h"
 
 namespace spoolmq::adapters {
 namespace {
@@ -58,7 +59,7 @@ std::variant<StompDestination, StompRefusal> parse_stomp_destination(std::string
   }
   if (kind == Kind::kReply) return parse_reply(text, name);
   // What a topic is called, the store says.
-  if (kind == Kind::kTopic && !name.empty() && name.size() <= 255) {
+  if (kind == Kind::kTopic && !name.empty() && name.size() <= kMaxTopicBytes) {
     return StompDestination{kind, std::string(name), {}};
   }
   if (const auto why = names::refuse_queue_name(name)) return refused(text, *why);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "spoolmq/error.h"
 #include "spoolmq/request.h"
+#include "spoolmq/topic.h"
 
 namespace spoolmq::adapters {
 namespace {
@@ -68,6 +69,12 @@ bool is_used(Root& root, const std::string& queue) {
                              [](const Consumer& one) { return one.alive && !one.observer; });
 }
 
+void unbind_all(Root& root, const std::string& queue) {
+  for (const Binding& binding : root.bindings()) {
+    if (binding.queue == queue) static_cast<void>(root.unbind(binding.pattern, queue));
+  }
+}
+
 }  // namespace
 
 void make_room(Root& root, const StompOpening& opening) {
@@ -76,10 +83,12 @@ void make_room(Root& root, const StompOpening& opening) {
       make_queue(root, opening.queue, short_lived());
       return;
     case Kind::kTopic:
-      throw Error(ErrorCode::kUsage, "subscribe", opening.topic, "topics are not served yet");
+      make_queue(root, opening.queue, short_lived());
+      root.bind(opening.topic, opening.queue);
       return;
     case Kind::kDurable:
-      throw Error(ErrorCode::kUsage, "subscribe", opening.topic, "topics are not served yet");
+      if (opening.missing == StompMissing::kMake) make_queue(root, opening.queue, {});
+      root.bind(opening.topic, opening.queue);
       return;
     default:
       return;
@@ -91,6 +100,7 @@ void remove_room(Root& root, const StompOpening& opening) {
   if (opening.kind == Kind::kMailbox) {
     bury_leftovers(root, opening.queue);
   } else {
+    static_cast<void>(root.unbind(opening.topic, opening.queue));
   }
   root.remove_queue(opening.queue, Force::kYes);
 }
@@ -98,6 +108,7 @@ void remove_room(Root& root, const StompOpening& opening) {
 void remove_abandoned_rooms(Root& root) {
   for (const std::string& queue : root.queues()) {
     if (!queue.starts_with(kStompPrivate) || is_used(root, queue)) continue;
+    unbind_all(root, queue);
     root.remove_queue(queue, Force::kYes);
   }
 }

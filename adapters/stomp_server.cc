@@ -31,6 +31,7 @@ StompServer::StompServer(const std::string& /*queue*/, StompServerSettings setti
       access_(settings_.access, *place_.clock),
       tidying_(1, tidy),
       desks_(place_, settings_.desk_rules(), mailbox_),
+      committer_(place_, desks_, settings_.desk_rules(), mailbox_),
       reception_(settings_.reception, place_, poll_set_, place_.clock->boot_ms()),
       next_token_(Reception::kFirstFreeToken),
       buffer_(kReadBytes, '\0') {

@@ -19,6 +19,7 @@
 #include "adapters/polled_adapter.h"
 #include "adapters/reception.h"
 #include "adapters/stomp_backend.h"
+#include "adapters/stomp_committer.h"
 #include "adapters/stomp_connection.h"
 #include "adapters/stomp_desk.h"
 #include "adapters/stomp_desks.h"
@@ -92,14 +93,15 @@ class StompServer final : public PolledAdapter, private StompBackend {
   // What may take syncs and is nobody's to wait for: desks that close, rooms that go.
   BatchThread<std::function<void()>> tidying_;
   StompDesks desks_;
+  StompCommitter committer_;
   PollSet poll_set_;
   Reception reception_;
   std::map<std::string, Counter> counters_;  // by the desk's name
   std::unordered_map<Token, std::unique_ptr<StompConnection>> connections_;
-  std::vector<Token> ready_;          // something may be read; each once
-  std::vector<Token> touched_;        // something may be written, or settled; each once
+  std::vector<Token> ready_;    // something may be read; each once
+  std::vector<Token> touched_;  // something may be written, or settled; each once
   std::vector<std::shared_ptr<StompQueueDesk>> sent_to_;  // in this step; not flushed
-  std::vector<std::string> changed_;  // desks whose room is to be told
+  std::vector<std::string> changed_;                      // desks whose room is to be told
   std::map<std::pair<Token, std::uint64_t>, std::string> opening_;  // ticket → desk
   std::map<std::uint64_t, Token> logins_;                           // being checked → whose
   Token next_token_;

@@ -48,7 +48,7 @@ void StompServer::check(std::uint64_t connection, StompCredentials login) {
 void StompServer::send(StompTicket ticket, StompSend send) {
   try {
     if (send.destination.kind == StompDestination::Kind::kTopic) {
-      mailbox_.put(std::vector{StompOutcome{ticket, "topics are not served yet"}});
+      committer_.send_to_topic(ticket, std::move(send));
       return;
     }
     std::shared_ptr<StompQueueDesk> desk = desks_.desk(send.destination.name);
@@ -72,7 +72,7 @@ void StompServer::commit(StompTicket ticket, StompTransaction transaction) {
     counter(one.queue).desk->settle({}, one.verdict, {one.held.receipt});
     return true;
   });
-  mailbox_.put(std::vector{StompOutcome{ticket, "transactions are not served yet"}});
+  committer_.commit(ticket, std::move(transaction));
 }
 
 void StompServer::open(StompTicket ticket, const StompOpening& opening) {

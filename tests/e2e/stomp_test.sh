@@ -103,6 +103,42 @@ say three ACK "id:$(header ack)" receipt:gone
 answer three RECEIPT
 expect 1 list orders --state dead
 
+# ---- Transactions: nothing before COMMIT, then all of it
+say three BEGIN transaction:t
+say three SEND destination:/queue/t1 transaction:t -- a
+say three SEND destination:/queue/t2 transaction:t receipt:inside -- b
+answer three RECEIPT
+expect 66 receive t1
+say three COMMIT transaction:t receipt:commit
+answer three RECEIPT
+same commit "$(header receipt-id)" "the receipt of COMMIT"
+expect 0 receive t1 --ack
+expect 0 receive t2 --ack
+say three BEGIN transaction:u
+say three SEND destination:/queue/t1 transaction:u -- a
+say three ABORT transaction:u receipt:abort
+answer three RECEIPT
+expect 1 receive t1
+
+# ---- Topics
+client sub
+say sub SUBSCRIBE destination:/topic/news.* id:n ack:auto receipt:on
+answer sub RECEIPT
+say sub SUBSCRIBE destination:/topic/news.eu id:kept-news durable:true ack:auto receipt:on2
+answer sub RECEIPT
+say three SEND destination:/topic/news.eu receipt:t1 -- flash
+answer three RECEIPT
+answer sub MESSAGE
+answer sub MESSAGE
+same /topic/news.eu "$(header destination)" "the topic"
+same flash "$(body)" "what the topic was sent"
+bye sub
+until_true no_queues private/
+say three SEND destination:/topic/news.eu receipt:t2 -- later
+answer three RECEIPT
+expect 0 receive kept-news --wait --timeout 5s --ack
+same later "$out" "what came while its subscriber was away"
+
 # ---- Request and reply
 client asks
 say asks SUBSCRIBE destination:/queue/quotes id:q ack:client
