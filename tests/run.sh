@@ -35,6 +35,8 @@ case ${1:-} in
 esac
 
 install_packages "$source_dir" build test
+# Another Node.js than Debian's brings an npm of its own, and cannot be beside Debian's.
+{ command -v node && command -v npm; } >/dev/null || install_packages "$source_dir" node
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
