@@ -30,8 +30,9 @@ refusal() {
       [[ -f $source/$header ]] || { echo 'no such header'; return; } ;;
     tests/*) echo 'a header of the tests'; return ;;
     sqlite3.h)
-      [[ -z $from_public && ($folder == store || $file == adapters/*identity*) ]] ||
-        echo 'SQLite is for store/ and the identities of imports'
+      [[ -z $from_public &&
+        ($folder == store || $file == adapters/*identity* || $file == cli/bench/*limits*) ]] ||
+        echo 'SQLite is for store/, the identities of imports and the limits of the machine'
       return ;;
     CLI/*) [[ $file == cli/*.cc ]] || echo 'CLI11 is for one .cc of cli/'; return ;;
     asio.hpp | asio/*)

@@ -4,7 +4,7 @@
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 
-#include "tests/bench/body_channel.h"
+#include "cli/bench/body_channel.h"
 
 namespace spoolmq::bench {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "tests/bench/channel.h"
+#include "cli/bench/channel.h"
 
 namespace spoolmq::bench {
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "spoolmq/queue.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {

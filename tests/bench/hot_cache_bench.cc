@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "tests/bench/bench_command.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 #ifdef SPOOLMQ_BENCH_BOOST
 #include "tests/bench/boost_channel.h"
 #endif
 #include "tests/bench/hot_channels.h"
 #include "tests/bench/publish_cost.h"
-#include "tests/bench/system_channels.h"
+#include "cli/bench/system_channels.h"
 
 namespace spoolmq::bench {
 namespace {

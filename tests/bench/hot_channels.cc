@@ -14,7 +14,7 @@
 #include "core/record_codec.h"
 #include "spoolmq/tail.h"
 #include "store/hot_cache_reader.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {

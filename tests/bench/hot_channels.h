@@ -11,7 +11,7 @@
 #include "spoolmq/message.h"
 #include "store/hot_cache.h"
 #include "store/hot_cache_writer.h"
-#include "tests/bench/channel.h"
+#include "cli/bench/channel.h"
 
 namespace spoolmq::bench {
 

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "tests/bench/bench_command.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 #include "tests/bench/bridge_measure.h"
-#include "tests/bench/channel.h"
-#include "tests/bench/system_channels.h"
+#include "cli/bench/channel.h"
+#include "cli/bench/system_channels.h"
 
 namespace spoolmq::bench {
 namespace {

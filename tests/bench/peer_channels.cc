@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "tests/bench/body_channel.h"
+#include "cli/bench/body_channel.h"
 #include "tests/bench/peer_server.h"
 
 namespace spoolmq::bench {

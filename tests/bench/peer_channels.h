@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "tests/bench/channel.h"
+#include "cli/bench/channel.h"
 
 namespace spoolmq::bench {
 

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "store/hot_cache_reader.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 #include "tests/bench/hot_channels.h"
-#include "tests/bench/side_by_side.h"
+#include "cli/bench/side_by_side.h"
 
 namespace spoolmq::bench {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "spoolmq/queue.h"
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {

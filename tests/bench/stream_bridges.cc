@@ -11,9 +11,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 #include "tests/bench/bridge_peer.h"
-#include "tests/bench/socket_place.h"
+#include "cli/bench/socket_place.h"
 
 namespace spoolmq::bench {
 namespace {

@@ -9,9 +9,9 @@
 #include <new>
 #include <string>
 
-#include "tests/bench/bench_place.h"
-#include "tests/bench/body_channel.h"
-#include "tests/bench/system_channels.h"
+#include "cli/bench/bench_place.h"
+#include "cli/bench/body_channel.h"
+#include "cli/bench/system_channels.h"
 
 namespace spoolmq::bench {
 namespace {

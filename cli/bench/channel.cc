@@ -1,4 +1,4 @@
-#include "tests/bench/channel.h"
+#include "cli/bench/channel.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -11,12 +11,11 @@
 #include <cstdio>
 #include <exception>
 #include <new>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "cli/bench/bench_place.h"
 #include "core/futex.h"
-#include "tests/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {
@@ -87,7 +86,7 @@ class OnCore {
       const int number = channel.receive();
       board->received_ns[i] = number == Channel::kMissed ? kNever : monotonic_ns();
       if (number != i && number != Channel::kMissed)
-        throw std::runtime_error("another message than the one that was sent");
+        throw failed("another message than the one that was sent");
       channel.settle();
       board->arrived = i + 2;
     }
@@ -112,8 +111,8 @@ void rest(std::chrono::microseconds length) {
 void wait_until(SharedBoard& board, int wanted, std::chrono::microseconds apart) {
   const std::int64_t end = monotonic_ns() + kLongestTravelNs;
   while (board->arrived != wanted) {
-    if (board->arrived == kFailed) throw std::runtime_error("the receiver failed");
-    if (monotonic_ns() > end) throw std::runtime_error("a message did not arrive");
+    if (board->arrived == kFailed) throw failed("the receiver failed");
+    if (monotonic_ns() > end) throw failed("a message did not arrive");
     if (apart > kLongestSpin) {
       std::this_thread::sleep_for(kNap);
     } else {
@@ -171,7 +170,7 @@ class Receiver {
   void join() {
     int status = 0;
     const pid_t ended = ::waitpid(std::exchange(child_, -1), &status, 0);
-    if (ended < 0 || status != 0) throw std::runtime_error("the receiver failed");
+    if (ended < 0 || status != 0) throw failed("the receiver failed");
   }
 
  private:
@@ -198,7 +197,7 @@ double rate(Channel& channel, int messages) {
 }
 
 Travel travel(Channel& channel, const Pace& pace) {
-  if (pace.warm_up + pace.messages > kMostMessages) throw std::runtime_error("too many messages");
+  if (pace.warm_up + pace.messages > kMostMessages) throw failed("too many messages");
   SharedBoard board;
   const pid_t child = ::fork();
   if (child == 0) run_receiver(channel, pace, board);
@@ -213,7 +212,7 @@ Travel travel(Channel& channel, const Pace& pace) {
   }
   const auto wanted = static_cast<std::size_t>(pace.messages);
   if (wanted - result.took_ns.size() > wanted / kMostMissedIn) {
-    throw std::runtime_error("too many messages were missed");
+    throw failed("too many messages were missed");
   }
   return result;
 }

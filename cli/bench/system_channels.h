@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/bench/channel.h"
+#include "cli/bench/channel.h"
 
 namespace spoolmq::bench {
 

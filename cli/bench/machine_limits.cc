@@ -1,14 +1,15 @@
-#include "tests/bench/machine_limits.h"
+#include "cli/bench/machine_limits.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <stdexcept>
+#include <atomic>
+#include <thread>
 #include <vector>
 
-#include "tests/bench/bench_place.h"
-#include "tests/bench/side_by_side.h"
+#include "cli/bench/bench_place.h"
+#include "cli/bench/side_by_side.h"
 
 namespace spoolmq::bench {
 namespace {
@@ -52,13 +53,13 @@ class Database {
   void execute(const char* sql) { check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr)); }
   void change(int row) {
     sqlite3_bind_int(update_, 1, row);
-    if (sqlite3_step(update_) != SQLITE_DONE) throw std::runtime_error(sqlite3_errmsg(db_));
+    if (sqlite3_step(update_) != SQLITE_DONE) throw failed(sqlite3_errmsg(db_));
     sqlite3_reset(update_);
   }
 
  private:
   void check(int code) {
-    if (code != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(db_));
+    if (code != SQLITE_OK) throw failed(sqlite3_errmsg(db_));
   }
   sqlite3* db_ = nullptr;
   sqlite3_stmt* update_ = nullptr;
@@ -90,6 +91,16 @@ double append_until(const Descriptor& file, std::size_t bytes, const Stretch& st
   return done;
 }
 
+// A file without a name, written, synced, and then given one.
+void make_synced(int directory, const std::string& name, const std::string& body) {
+  const Descriptor file(::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), "open");
+  must(::pwrite(file.get(), body.data(), body.size(), 0) == static_cast<ssize_t>(body.size()),
+       "write");
+  must(::fdatasync(file.get()) == 0, "fdatasync");
+  const std::string self = "/proc/self/fd/" + std::to_string(file.get());
+  must(::linkat(AT_FDCWD, self.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) == 0, "link");
+}
+
 }  // namespace
 
 double appends_per_second(const std::string& directory, std::size_t bytes, int processes,
@@ -112,24 +123,45 @@ void AppendLimit::append() {
   took_us_.push_back((now_seconds() - began) * 1e6);
 }
 
-double new_files_per_second(const std::string& directory, int together, double seconds) {
-  const std::vector<char> body(kBodyBytes, 'x');
+double new_files_per_second(const std::string& directory, std::size_t bytes, int together,
+                            double seconds) {
+  const std::string body(bytes, 'x');
   const Descriptor dir(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open");
   const double began = now_seconds();
-  double done = 0;
+  long done = 0;
   while (now_seconds() - began < seconds) {
-    for (int i = 0; i < together; ++i, ++done) {
-      const std::string name = "file-" + std::to_string(static_cast<long>(done));
-      const Descriptor file(::openat(dir.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), "open");
-      must(::pwrite(file.get(), body.data(), body.size(), 0) == ssize_t{kBodyBytes}, "write");
-      must(::fdatasync(file.get()) == 0, "fdatasync");
-      const std::string self = "/proc/self/fd/" + std::to_string(file.get());
-      must(::linkat(AT_FDCWD, self.c_str(), dir.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0,
-           "link");
+    for (int i = 0; i < together; ++i) {
+      make_synced(dir.get(), "file-" + std::to_string(done++), body);
     }
     must(::fsync(dir.get()) == 0, "fsync");
   }
-  return done / (now_seconds() - began);
+  return static_cast<double>(done) / (now_seconds() - began);
+}
+
+double new_files_by_threads_per_second(const std::string& directory, std::size_t bytes, int threads,
+                                       double seconds) {
+  const std::string body(bytes, 'x');
+  const Descriptor dir(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open");
+  const double began = now_seconds();
+  std::atomic<long> done{0};
+  std::atomic<int> failures{0};
+  {
+    std::vector<std::jthread> running;
+    for (int number = 0; number < threads; ++number) {
+      running.emplace_back([&] {
+        try {
+          while (now_seconds() - began < seconds) {
+            make_synced(dir.get(), "file-" + std::to_string(done++), body);
+            must(::fsync(dir.get()) == 0, "fsync");
+          }
+        } catch (const Error&) {
+          ++failures;
+        }
+      });
+    }
+  }
+  if (failures > 0) throw failed("new files could not be made");
+  return static_cast<double>(done) / (now_seconds() - began);
 }
 
 double commits_per_second(const std::string& directory, int rows, double seconds) {

@@ -2,10 +2,10 @@
 // A channel of bodies of one size, each of which begins with its message's number.
 
 #include <cstring>
-#include <stdexcept>
 #include <string>
 
-#include "tests/bench/channel.h"
+#include "cli/bench/bench_place.h"
+#include "cli/bench/channel.h"
 
 namespace spoolmq::bench {
 
@@ -17,7 +17,7 @@ class BodyChannel : public Channel {
   int receive() final {
     const std::size_t bytes = body_.size();
     if (!receive_body(body_)) return kMissed;
-    if (body_.size() != bytes) throw std::runtime_error("a body of another size");
+    if (body_.size() != bytes) throw failed("a body of another size");
     int number = 0;
     std::memcpy(&number, body_.data(), sizeof number);
     return number;

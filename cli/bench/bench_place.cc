@@ -1,4 +1,4 @@
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 #include <linux/magic.h>
 #include <sys/statfs.h>
@@ -7,10 +7,8 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <stdexcept>
 #include <system_error>
 
 namespace spoolmq::bench {
@@ -18,14 +16,15 @@ namespace spoolmq::bench {
 Place::Place(const std::string& parent) {
   struct statfs status {};
   if (::statfs(parent.c_str(), &status) != 0) {
-    throw std::runtime_error(parent + ": " + std::strerror(errno));
+    throw Error::from_errno(errno, "measure", parent);
   }
   if (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC) {
-    throw std::runtime_error(parent + ": a file system in memory, whose syncs cost nothing");
+    throw Error(ErrorCode::kConfiguration, "measure", parent,
+                "a file system in memory, whose syncs cost nothing: give --dir");
   }
   path_ = parent + "/spoolmq-bench-XXXXXX";
   if (::mkdtemp(path_.data()) == nullptr) {
-    throw std::runtime_error(path_ + ": " + std::strerror(errno));
+    throw Error::from_errno(errno, "make a directory", path_);
   }
 }
 
@@ -34,8 +33,10 @@ Place::~Place() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+Error failed(std::string_view why) { return {ErrorCode::kIo, "measure", "benchmark", why}; }
+
 void must(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+  if (!good) throw Error::from_errno(errno, what, "for a measurement");
 }
 
 double now_seconds() {

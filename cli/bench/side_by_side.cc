@@ -1,5 +1,6 @@
-#include "tests/bench/side_by_side.h"
+#include "cli/bench/side_by_side.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,12 +9,11 @@
 #include <cstdio>
 #include <exception>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "tests/bench/bench_place.h"
+#include "cli/bench/bench_place.h"
 
 namespace spoolmq::bench {
 namespace {
@@ -60,10 +60,10 @@ void nap() { std::this_thread::sleep_for(std::chrono::microseconds(200)); }
 }  // namespace
 
 double per_second_of(int processes, double seconds, const Work& work) {
-  if (processes > kMostProcesses) throw std::runtime_error("too many processes");
+  if (processes > kMostProcesses) throw failed("too many processes");
   void* const memory =
       ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::runtime_error("no shared memory");
+  if (memory == MAP_FAILED) throw failed("no shared memory");
   Board& board = *new (memory) Board;
   std::vector<pid_t> children;
   for (int number = 0; number < processes; ++number) {
@@ -85,8 +85,27 @@ double per_second_of(int processes, double seconds, const Work& work) {
     if (board.took_seconds[number] > 0) sum += board.done[number] / board.took_seconds[number];
   }
   ::munmap(memory, sizeof(Board));
-  if (!good) throw std::runtime_error("a process failed");
+  if (!good) throw failed("a process failed");
   return sum;
+}
+
+void in_killed_child(const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  must(child >= 0, "fork");
+  if (child == 0) {
+    int code = 0;
+    try {
+      work();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      code = 1;
+    }
+    if (code == 0) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  must(::waitpid(child, &status, 0) == child, "waitpid");
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) throw failed("a process failed");
 }
 
 }  // namespace spoolmq::bench

@@ -14,7 +14,10 @@ struct Stretch {
 using Work = std::function<double(int number, const Stretch&)>;
 
 // Forks `processes` children and adds up what they did per second. The caller must have no queue
-// open. Throws std::runtime_error if a child failed.
+// open. Throws Error if a child failed.
 double per_second_of(int processes, double seconds, const Work& work);
+
+// In a child process, which then ends as if killed: nothing of it is closed. Likewise.
+void in_killed_child(const std::function<void()>& work);
 
 }  // namespace spoolmq::bench

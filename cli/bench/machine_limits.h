@@ -4,12 +4,11 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace spoolmq::bench {
-
-inline constexpr std::size_t kBodyBytes = 1024;
 
 // `bytes` appended to a preallocated file, then fdatasync; `processes` do it, a file for each.
 double appends_per_second(const std::string& directory, std::size_t bytes, int processes,
@@ -32,9 +31,13 @@ class AppendLimit {
   std::vector<double> took_us_;
 };
 
-// New files of 1 KiB, each synced and given its name; the directory is synced after every
+// New files of `bytes`, each synced and given its name; the directory is synced after every
 // `together` of them. Counts files.
-double new_files_per_second(const std::string& directory, int together, double seconds);
+double new_files_per_second(const std::string& directory, std::size_t bytes, int together,
+                            double seconds);
+// One by one, each with its directory's sync, by so many threads at once.
+double new_files_by_threads_per_second(const std::string& directory, std::size_t bytes, int threads,
+                                       double seconds);
 
 // SQLite transactions, synchronous FULL, each of which changes `rows` rows. Counts transactions.
 double commits_per_second(const std::string& directory, int rows, double seconds);

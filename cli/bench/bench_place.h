@@ -2,14 +2,17 @@
 // A directory on the real disk for the length of one measurement, and what is measured with.
 
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "spoolmq/error.h"
 
 namespace spoolmq::bench {
 
 // Made below `parent` with a unique name; removed, with everything in it, at the end.
 class Place {
  public:
-  // Throws std::runtime_error where `parent` is a file system in memory: its syncs cost nothing.
+  // Throws Error; kConfiguration where `parent` is a file system in memory: its syncs cost nothing.
   explicit Place(const std::string& parent);
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -20,7 +23,10 @@ class Place {
   std::string path_;
 };
 
-// Throws std::runtime_error with errno's text unless `good`.
+// What a measurement that went wrong throws (kIo).
+Error failed(std::string_view why);
+
+// Throws Error with errno unless `good`; `what` was tried.
 void must(bool good, const char* what);
 
 // CLOCK_MONOTONIC, comparable between processes.

@@ -46,7 +46,7 @@ struct Travel {
 
 // One message at a time, from this process to a forked one: the next leaves when the last has
 // arrived, so that nothing waits in line. The caller must have no queue open.
-// Throws std::runtime_error if the receiver failed, a message took 5 s, or one in ten was missed.
+// Throws Error if the receiver failed, a message took 5 s, or one in ten was missed.
 Travel travel(Channel& channel, const Pace& pace);
 
 // Messages per second from this process to a forked one, which takes them one after the other; this

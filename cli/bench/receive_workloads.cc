@@ -1,0 +1,108 @@
+#include <algorithm>
+
+#include "cli/bench/machine_limits.h"
+#include "cli/bench/side_by_side.h"
+#include "cli/bench/workload.h"
+
+namespace spoolmq::bench {
+namespace {
+
+// More than any of these takes in a second.
+constexpr double kMostPerSecond = 200'000;
+constexpr double kMostOneByOnePerSecond = 20'000;
+constexpr double kMostByManyPerSecond = 40'000;
+constexpr Milliseconds kPatience{100};
+
+std::size_t wanted(const Conditions& conditions, double most_per_second) {
+  if (conditions.count) return static_cast<std::size_t>(*conditions.count);
+  return static_cast<std::size_t>(most_per_second * conditions.seconds);
+}
+
+std::size_t take_and_ack(Queue& queue, const ReceiveOptions& options) {
+  std::vector<Delivery> deliveries = queue.receive_batch(options);
+  if (!deliveries.empty()) queue.ack_batch(deliveries);
+  return deliveries.size();
+}
+
+Sample receive_and_ack(const Conditions& conditions, std::size_t batch, double most_per_second) {
+  Queue queue = fresh_queue(conditions);
+  fill(queue, wanted(conditions, most_per_second), conditions);
+  ReceiveOptions options;
+  options.max = batch;
+  Budget budget(conditions);
+  while (budget.is_left()) {
+    const std::size_t taken = take_and_ack(queue, options);
+    if (taken == 0) break;
+    budget.spend(taken);
+  }
+  return {budget.per_second(), 0, {}};
+}
+
+Sample receive_by_processes(const Conditions& conditions) {
+  {
+    Queue queue = fresh_queue(conditions);
+    fill(queue, wanted(conditions, kMostByManyPerSecond), conditions);
+  }
+  return {per_second_of(kMany, conditions.seconds,
+                        [&](int, const Stretch& stretch) {
+                          Queue queue = Root::open(conditions.directory).open_queue(kQueueName);
+                          stretch.start();
+                          std::size_t done = 0;
+                          while (!stretch.over()) done += take_and_ack(queue, {});
+                          return static_cast<double>(done);
+                        }),
+          0,
+          {}};
+}
+
+Sample pipeline(const Conditions& conditions) {
+  static_cast<void>(fresh_queue(conditions));
+  const auto work = [&](int number, const Stretch& stretch) {
+    Queue queue = Root::open(conditions.directory).open_queue(kQueueName);
+    ReceiveOptions options;
+    options.max = kBatch;
+    options.wait = kPatience;
+    stretch.start();
+    std::size_t done = 0;
+    while (!stretch.over()) {
+      if (number == 0) {
+        queue.send_batch(std::vector<Message>(kBatch, body_of(conditions)));
+      } else {
+        done += take_and_ack(queue, options);
+      }
+    }
+    return static_cast<double>(done);
+  };
+  return {per_second_of(2, conditions.seconds, work), 0, {}};
+}
+
+}  // namespace
+
+std::span<const Workload> receive_workloads() {
+  using C = Conditions;
+  static const std::vector<Workload> all = {
+      {"recv-ack1", "one receiver, one message at a time, each acknowledged", Unit::kPerSecond,
+       "SQLite FULL commit of one row",
+       [](const C& c) { return receive_and_ack(c, 1, kMostOneByOnePerSecond); },
+       [](const C& c) { return commits_per_second(c.directory, 1, c.seconds); }},
+      {"recv-ack-batch256", "one receiver, 256 messages per call", Unit::kPerSecond,
+       "SQLite FULL commit of 256 rows",
+       [](const C& c) { return receive_and_ack(c, kBatch, kMostPerSecond); },
+       [](const C& c) {
+         return static_cast<double>(kBatch) *
+                commits_per_second(c.directory, static_cast<int>(kBatch), c.seconds);
+       }},
+      {"recv-ack16-processes", "16 processes, one message at a time", Unit::kPerSecond,
+       "append + fdatasync by 16 processes", receive_by_processes,
+       [](const C& c) { return appends_per_second(c.directory, c.body_bytes, kMany, c.seconds); }},
+      {"pipeline", "a sender and a receiver at once, 256 messages per call", Unit::kPerSecond,
+       "append of 256 together + fdatasync", pipeline,
+       [](const C& c) {
+         return static_cast<double>(kBatch) *
+                appends_per_second(c.directory, kBatch * c.body_bytes, 1, c.seconds);
+       }},
+  };
+  return all;
+}
+
+}  // namespace spoolmq::bench
