@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostCommandBytes = 32;
 constexpr std::string_view kBlanks = " \t\r";
+constexpr std::string_view kNoFrame = "what comes is not a STOMP frame";
 
 // Frames whose headers are never escaped, and may come before a version is known.
 bool is_handshake(std::string_view command) {
@@ -95,6 +96,10 @@ void StompDecoder::skip_padding() {
 
 StompDecoder::Line StompDecoder::take_line(std::string_view& line) {
   const std::size_t end = buffer_.find('\n', searched_);
+  // As soon as it is told from a stream of something else that never ends a line: whether its end
+  // came along makes no difference.
+  const std::size_t line_bytes = (end == std::string::npos ? buffer_.size() : end) - begin_;
+  if (!has_command_ && line_bytes > kMostCommandBytes) return Line::kForeign;
   if (end == std::string::npos) {
     searched_ = buffer_.size();
     return head_bytes_ + buffered_bytes() > limits_.head_bytes ? Line::kTooLong : Line::kMissing;
@@ -114,11 +119,9 @@ StompFound StompDecoder::read_head() {
     std::string_view line;
     switch (take_line(line)) {
       case Line::kMissing:
-        // Soon told from a stream of something else that never ends a line.
-        if (!has_command_ && buffered_bytes() > kMostCommandBytes) {
-          return broken("what comes is not a STOMP frame");
-        }
         return StompFound::kNothing;
+      case Line::kForeign:
+        return broken(kNoFrame);
       case Line::kTooLong:
         return broken("the head of a frame is longer than " + std::to_string(limits_.head_bytes) +
                       " bytes");
@@ -133,10 +136,10 @@ StompFound StompDecoder::read_head() {
 }
 
 bool StompDecoder::read_command(std::string_view line) {
-  const bool is_word = !line.empty() && line.size() <= kMostCommandBytes &&
-                       std::ranges::all_of(line, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool is_word =
+      !line.empty() && std::ranges::all_of(line, [](char c) { return c >= 'A' && c <= 'Z'; });
   if (!is_word) {
-    broken("what comes is not a STOMP frame");
+    broken(kNoFrame);
     return false;
   }
   frame_.command = line;
@@ -232,11 +235,11 @@ StompFound StompDecoder::read_body(StompFrame& frame) {
   } else {
     end = buffer_.find('\0', searched_);
     const std::size_t so_far = (end == std::string::npos ? buffer_.size() : end) - begin_;
-    if (so_far > limits_.body_bytes) {
-      return broken("the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
-    }
     if (so_far > 0 && !may_have_body(frame_.command)) {
       return broken(frame_.command + " cannot have a body");
+    }
+    if (so_far > limits_.body_bytes) {
+      return broken("the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
     }
     searched_ = buffer_.size();
     if (end == std::string::npos) return StompFound::kNothing;

@@ -55,7 +55,7 @@ class StompDecoder {
   [[nodiscard]] const std::string& broken_receipt() const { return broken_receipt_; }
 
  private:
-  enum class Line : std::uint8_t { kMissing, kLine, kTooLong };
+  enum class Line : std::uint8_t { kMissing, kLine, kTooLong, kForeign };
 
   Line take_line(std::string_view& line);
   void skip_padding();

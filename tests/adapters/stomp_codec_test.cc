@@ -51,6 +51,17 @@ TEST(StompCodec, ReadsFramesWithAndWithoutALength) {
   EXPECT_EQ(decoded.frames[1].header("y"), nullptr);
 }
 
+// decode() compares what comes whole with what comes byte by byte.
+TEST(StompCodec, BreaksForTheSameReasonHoweverItsBytesCome) {
+  const std::string padded = "SEND" + std::string(40, ' ') + "\na:b\n\n\0"s;
+  EXPECT_EQ(decode(padded, StompVersion::k10).why, "what comes is not a STOMP frame");
+  const std::string endless(200, 'x');
+  EXPECT_EQ(decode(endless + "\n", StompVersion::k12, {.head_bytes = 96}).why,
+            "what comes is not a STOMP frame");
+  EXPECT_EQ(decode("ACK\nid:1\n\n" + std::string(9, 'x'), StompVersion::k12, {.body_bytes = 8}).why,
+            "ACK cannot have a body");
+}
+
 TEST(StompCodec, EscapesAsTheVersionSays) {
   StompFrame frame{"SEND", {{"a:b\\", "x\ny: z"}}, "B"};
   for (const StompVersion version : {StompVersion::k11, StompVersion::k12}) {
