@@ -1,0 +1,36 @@
+#include <algorithm>
+#include <array>
+
+#include "tests/fuzz/target.h"
+
+namespace spoolmq::fuzz {
+namespace {
+
+constexpr std::array kTargets{
+    Target{"addresses", addresses},
+    Target{"answers", answers},
+    Target{"frames", frames},
+    Target{"names", names},
+    Target{"patterns", patterns},
+    Target{"record", record},
+    Target{"selector", selector},
+    Target{"settings", settings},
+    Target{"split", split},
+    Target{"stomp", stomp},
+    Target{"stomp_meaning", stomp_meaning},
+    Target{"syslog", syslog},
+    Target{"templates", templates},
+    Target{"units", units},
+    Target{"xml", xml},
+};
+
+}  // namespace
+
+std::span<const Target> targets() { return kTargets; }
+
+const Target* find_target(std::string_view name) {
+  const auto* const found = std::ranges::find(kTargets, name, &Target::name);
+  return found == kTargets.end() ? nullptr : found;
+}
+
+}  // namespace spoolmq::fuzz
