@@ -9,7 +9,6 @@
 #include "adapters/fetch_settings.h"
 #include "adapters/fifo_settings.h"
 #include "adapters/forward_settings.h"
-#include "adapters/fifo_settings.h"
 #include "adapters/notify_settings.h"
 #include "adapters/relay_settings.h"
 #include "adapters/shm_settings.h"

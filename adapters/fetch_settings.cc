@@ -26,7 +26,7 @@ void read_destination(Settings& settings, const KeyValue& given) {
   }
 }
 
-constexpr auto kTable = std::to_array<KeyRow<Settings>>({
+constexpr auto kOwn = std::to_array<KeyRow<Settings>>({
     {{"from", "HOST:PORT", "a broker's STOMP port; several are tried in turn", KeyTimes::kMany},
      Keys::read_host},
     Keys::kUnix,
@@ -41,18 +41,8 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
      Keys::read_most_bytes},
     {{"quiet-for", "D", "with --once: over when nothing came for so long (default 2s)"},
      [](Settings& to, const KeyValue& given) { to.quiet_ms = parse_duration_ms(given); }},
-    Keys::kAnswerTimeout,
-    Keys::kConnectTimeout,
-    Keys::kHeartBeat,
-    Keys::kLoginFile,
-    Keys::kVhost,
-    Keys::kTls,
-    Keys::kTlsCa,
-    Keys::kTlsName,
-    Keys::kTlsCertificate,
-    Keys::kTlsKey,
-    Keys::kInsecure,
 });
+constexpr auto kTable = join_rows(kOwn, Keys::kSession);
 
 }  // namespace
 

@@ -30,7 +30,7 @@ void read_passed(Settings& settings, const KeyValue& given) {
   settings.passed.push_back(given.value);
 }
 
-constexpr auto kTable = std::to_array<KeyRow<Settings>>({
+constexpr auto kOwn = std::to_array<KeyRow<Settings>>({
     {{"to", "HOST:PORT", "a broker's STOMP port; several are tried in turn", KeyTimes::kMany},
      Keys::read_host},
     Keys::kUnix,
@@ -45,18 +45,8 @@ constexpr auto kTable = std::to_array<KeyRow<Settings>>({
      read_passed},
     {{"window", "N", "messages that may be without a receipt (default 256)"}, Keys::read_window},
     {{"max-bytes", "S", "a larger message goes dead (default 10M)"}, Keys::read_most_bytes},
-    Keys::kAnswerTimeout,
-    Keys::kConnectTimeout,
-    Keys::kHeartBeat,
-    Keys::kLoginFile,
-    Keys::kVhost,
-    Keys::kTls,
-    Keys::kTlsCa,
-    Keys::kTlsName,
-    Keys::kTlsCertificate,
-    Keys::kTlsKey,
-    Keys::kInsecure,
 });
+constexpr auto kTable = join_rows(kOwn, Keys::kSession);
 
 }  // namespace
 

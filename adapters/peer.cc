@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "adapters/account_names.h"
 #include "adapters/socket_address.h"
+#include "adapters/unix_socket.h"
 
 namespace spoolmq::adapters {
 namespace {
+
+constexpr std::chrono::milliseconds kUnixPatience{1000};  // for a full backlog
 
 constexpr std::size_t kFirstGroups = 64;
 constexpr std::size_t kMostGroups = 65'536;  // NGROUPS_MAX of Linux
@@ -60,6 +64,20 @@ bool AllowedPeers::has(const Peer& peer) const {
   };
   return std::ranges::find(users, peer.user) != users.end() || is_allowed(peer.group) ||
          std::ranges::any_of(peer.further, is_allowed);
+}
+
+Descriptor connect_to_allowed(const std::string& path, const AllowedPeers& allowed) {
+  const std::optional<int> connected = connect_to(path, kUnixPatience);
+  if (!connected) {
+    throw Error(ErrorCode::kUnavailable, "connect", path, "nobody listens there");
+  }
+  Descriptor socket(*connected);
+  const Peer peer = peer_of(socket.number());
+  if (!allowed.has(peer)) {
+    throw Error(ErrorCode::kPermission, "connect", path,
+                peer.name + " listens there, who is not allowed to");
+  }
+  return socket;
 }
 
 void add_user(AllowedPeers& allowed, const KeyValue& given) {

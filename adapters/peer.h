@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/adapter_keys.h"
+#include "adapters/descriptor.h"
 
 namespace spoolmq::adapters {
 
@@ -34,6 +35,10 @@ struct AllowedPeers {
   // One of the users, or in one of the groups, of whatever kind. The superuser is not special.
   [[nodiscard]] bool has(const Peer& peer) const;
 };
+
+// A connection to whoever listens at that path, who must be one of them. Waits a second for a full
+// backlog. Throws Error; kUnavailable where nobody listens, kPermission where somebody else does.
+Descriptor connect_to_allowed(const std::string& path, const AllowedPeers& allowed);
 
 // Parsers of one key; each adds what it names. Throw bad_value for an unknown name.
 void add_user(AllowedPeers& allowed, const KeyValue& given);

@@ -14,7 +14,6 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::chrono::milliseconds kUnixPatience{1000};  // for a full backlog
 constexpr std::int64_t kProvenMs = 2000;
 constexpr std::int64_t kLookMs = 100;
 
@@ -76,16 +75,7 @@ bool SocketOutAdapter::connect() {
 }
 
 void SocketOutAdapter::connect_to_path() {
-  const std::optional<int> connected = connect_to(settings_.path, kUnixPatience);
-  if (!connected) {
-    throw Error(ErrorCode::kUnavailable, "connect", settings_.path, "nobody listens there");
-  }
-  Descriptor socket(*connected);
-  const Peer peer = peer_of(socket.number());
-  if (!settings_.allowed.has(peer)) {
-    throw Error(ErrorCode::kPermission, "connect", settings_.path,
-                peer.name + " listens there, who is not allowed to");
-  }
+  Descriptor socket = connect_to_allowed(settings_.path, settings_.allowed);
   address_ = settings_.path;
   opening_ =
       tls_ ? tls_->connect(std::move(socket), settings_.tls_name) : plain_stream(std::move(socket));

@@ -13,8 +13,7 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::chrono::milliseconds kUnixPatience{1000};  // for a full backlog
-constexpr std::int64_t kSilenceMs = 30'000;               // then a machine that vanished is noticed
+constexpr std::int64_t kSilenceMs = 30'000;  // then a machine that vanished is noticed
 constexpr std::int64_t kProvenMs = 2000;
 constexpr std::int64_t kLeastPauseMs = 50;
 constexpr std::uint64_t kPauseSpreadMs = 250;
@@ -82,17 +81,8 @@ bool StompClientLink::connect(std::int64_t now_boot_ms) {
 
 void StompClientLink::connect_to_path(std::int64_t now_boot_ms) {
   address_ = settings_.path;
-  const std::optional<int> connected = connect_to(settings_.path, kUnixPatience);
-  if (!connected) {
-    throw Error(ErrorCode::kUnavailable, "connect", settings_.path, "nobody listens there");
-  }
-  Descriptor socket(*connected);
-  const Peer peer = peer_of(socket.number());
-  if (!settings_.allowed.has(peer)) {
-    throw Error(ErrorCode::kPermission, "connect", settings_.path,
-                peer.name + " listens there, who is not allowed to");
-  }
-  begin_session(std::move(socket), settings_.tls_name, now_boot_ms);
+  begin_session(connect_to_allowed(settings_.path, settings_.allowed), settings_.tls_name,
+                now_boot_ms);
 }
 
 void StompClientLink::begin_session(Descriptor socket, const std::string& host,
