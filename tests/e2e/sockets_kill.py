@@ -1,12 +1,11 @@
 # Sends through one socket, takes at another, and kills the service between them again and again:
 # what it confirmed must arrive. Prints figures; exits with 1 and the first missing one otherwise.
 #   sockets_kill.py SPOOLMQ ROOT QUEUE IN OUT ROUNDS
-import os, random, signal, socket, subprocess, sys, threading, time
+import random, socket, sys, threading, time
+
+from kill_rounds import arrived, confirmed, kill_rounds, lock, stopping
 
 spoolmq, root, queue, inwards, outwards, rounds = *sys.argv[1:6], int(sys.argv[6])
-confirmed, arrived = set(), {}
-stopping = threading.Event()
-lock = threading.Lock()
 
 
 def netstring(body):
@@ -75,40 +74,8 @@ def listen():
         threading.Thread(target=take, args=(connection,), daemon=True).start()
 
 
-def serve():
-    return subprocess.Popen([spoolmq, "--root", root, "--quiet", "serve"])
-
-
 threading.Thread(target=listen, daemon=True).start()
 producers = [threading.Thread(target=produce, args=(b"p%d" % n,)) for n in range(4)]
 for one in producers:
     one.start()
-idle_rounds = 0
-for _ in range(rounds):
-    before = len(confirmed)
-    service = serve()
-    deadline = time.monotonic() + 20
-    while len(confirmed) == before and time.monotonic() < deadline:
-        time.sleep(0.005)
-    idle_rounds += len(confirmed) == before
-    time.sleep(random.uniform(0, 0.3))
-    service.send_signal(signal.SIGKILL)
-    service.wait()
-stopping.set()
-service = serve()
-for one in producers:
-    one.join(60)
-deadline = time.monotonic() + 120
-while time.monotonic() < deadline:
-    with lock:
-        if confirmed <= arrived.keys():
-            break
-    time.sleep(0.1)
-service.terminate()
-service.wait(60)
-missing = confirmed - arrived.keys()
-twice = sum(1 for count in arrived.values() if count > 1)
-print(f"{rounds} kills: {len(confirmed)} confirmed, {len(arrived)} arrived, {twice} of them repeatedly")
-if missing or idle_rounds or len(confirmed) < 10 * rounds:
-    print(f"missing {len(missing)}: {sorted(missing)[:3]}; rounds in which nothing moved: {idle_rounds}")
-    sys.exit(1)
+kill_rounds(spoolmq, root, rounds, producers, "confirmed", 120)

@@ -8,7 +8,7 @@ mq create k || fail "create"
 adapter 'type = "socket-in"' 'queue = "k"' "unix = \"$work/source\"" 'framing = "netstring"' 'answers = true'
 adapter 'type = "socket-out"' 'queue = "k"' "unix = \"$work/sink\"" 'framing = "netstring"' 'answers = true'
 expect 0 serve --check
-timeout 280 python3 "${0%/*}/sockets_kill.py" "$spoolmq" "$root" k "$work/source" "$work/sink" \
+timeout 280 python3 -B "${0%/*}/sockets_kill.py" "$spoolmq" "$root" k "$work/source" "$work/sink" \
   "${SOCKETS_KILL_ROUNDS:-20}" || fail "not everything arrived"
 mq --json stats k >"$work/stats" || fail "stats"
 expect 0 fsck k

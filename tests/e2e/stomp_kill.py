@@ -1,12 +1,12 @@
 # Sends to a STOMP server and reads from it, and kills it again and again: what it gave a receipt
 # for must arrive. Prints figures; exits with 1 and the first missing one otherwise.
 #   stomp_kill.py SPOOLMQ ROOT SOCKET ROUNDS
-import os, random, signal, socket, subprocess, sys, threading, time
+import random, socket, sys, threading, time
+
+from kill_rounds import arrived, confirmed, kill_rounds, lock, stopping
 
 spoolmq, root, path, rounds = *sys.argv[1:4], int(sys.argv[4])
-receipted, arrived = set(), {}
-stopping, drained = threading.Event(), threading.Event()
-lock = threading.Lock()
+drained = threading.Event()
 
 
 class Client:
@@ -68,7 +68,7 @@ def produce(name):
                 if command != "RECEIPT":
                     break
                 with lock:
-                    receipted.add(pending.pop(headers["receipt-id"]))
+                    confirmed.add(pending.pop(headers["receipt-id"]))
         except OSError:
             pass
         finally:
@@ -98,41 +98,8 @@ def consume():
         time.sleep(0.01)
 
 
-def serve():
-    return subprocess.Popen([spoolmq, "--root", root, "--quiet", "serve"])
-
-
 producers = [threading.Thread(target=produce, args=(f"p{n}",), daemon=True) for n in range(4)]
 consumers = [threading.Thread(target=consume, daemon=True) for _ in range(2)]
 for one in producers + consumers:
     one.start()
-idle_rounds = 0
-for _ in range(rounds):
-    before = len(receipted)
-    service = serve()
-    deadline = time.monotonic() + 20
-    while len(receipted) == before and time.monotonic() < deadline:
-        time.sleep(0.005)
-    idle_rounds += len(receipted) == before
-    time.sleep(random.uniform(0, 0.3))
-    service.send_signal(signal.SIGKILL)
-    service.wait()
-stopping.set()
-service = serve()
-for one in producers:
-    one.join(60)
-deadline = time.monotonic() + 60
-while time.monotonic() < deadline:
-    with lock:
-        if receipted <= arrived.keys():
-            break
-    time.sleep(0.1)
-drained.set()
-service.terminate()
-service.wait(60)
-missing = receipted - arrived.keys()
-twice = sum(1 for count in arrived.values() if count > 1)
-print(f"{rounds} kills: {len(receipted)} receipted, {len(arrived)} arrived, {twice} of them repeatedly")
-if missing or idle_rounds or len(receipted) < 10 * rounds:
-    print(f"missing {len(missing)}: {sorted(missing)[:3]}; rounds in which nothing moved: {idle_rounds}")
-    sys.exit(1)
+kill_rounds(spoolmq, root, rounds, producers, "receipted", 60, at_end=drained.set)
