@@ -44,19 +44,13 @@ class TurningRig {
     turning_ = std::jthread([this, settings](const std::stop_token& stop) {
       try {
         auto made = std::make_unique<Made>("q", settings, place_);
-        {
-          const std::lock_guard lock(mutex_);
-          adapter_ = made.get();
-        }
+        const Known known(*this, *made);
         while (!stop.stop_requested() && !is_over_) {
           is_over_ = made->turn().over;
           ++turns_;
         }
-        const std::lock_guard lock(mutex_);
-        adapter_ = nullptr;
       } catch (const Error& error) {
         const std::lock_guard lock(mutex_);
-        adapter_ = nullptr;
         error_ = error;
       }
     });
@@ -113,6 +107,23 @@ class TurningRig {
   AdapterCounters counters;
 
  private:
+  // For as long as it stands the adapter may be interrupted; declared behind it, so that it goes
+  // first, however the thread leaves.
+  class Known {
+   public:
+    Known(TurningRig& rig, Adapter& adapter) : rig_(rig) { tell(&adapter); }
+    Known(const Known&) = delete;
+    Known& operator=(const Known&) = delete;
+    ~Known() { tell(nullptr); }
+
+   private:
+    void tell(Adapter* adapter) {
+      const std::lock_guard lock(rig_.mutex_);
+      rig_.adapter_ = adapter;
+    }
+    TurningRig& rig_;
+  };
+
   void interrupt() {
     const std::lock_guard lock(mutex_);
     if (adapter_ != nullptr) adapter_->interrupt();
