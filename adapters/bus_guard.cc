@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,13 +35,21 @@ Range* range_of(std::uintptr_t address) {
   return nullptr;
 }
 
+// The kernel exchanges the page as a whole, while other threads may be reading it: the system call
+// itself, for mmap(3) is not among what a handler may call (signal-safety(7)), and ThreadSanitizer
+// takes it for a write of ours to all of the page.
+bool replace_page(std::uintptr_t page) {
+  static_assert(sizeof(void*) == 8, "SYS_mmap takes other arguments elsewhere");
+  return ::syscall(SYS_mmap, page, page_bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != -1;
+}
+
 void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const int error = errno;
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   Range* const range = range_of(address);
   const std::uintptr_t page = address & ~(page_bytes - 1);
-  if (range == nullptr || ::mmap(reinterpret_cast<void*>(page), page_bytes, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+  if (range == nullptr || !replace_page(page)) {
     ::sigaction(SIGBUS, &former, nullptr);  // the same access raises it again
   } else {
     range->is_broken.store(true, std::memory_order_relaxed);
