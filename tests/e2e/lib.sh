@@ -6,7 +6,7 @@
 #                           line on stderr, `spoolmq: what: on what: why`, and nothing on stdout.
 #   same WANT GOT WHAT      fails if they differ
 #   json FILE PATH          one value of the JSON object in FILE
-#   until_true COMMAND…     waits for a condition, at most 20 s
+#   until_true COMMAND…     waits for a condition, at most 60 s
 set -uo pipefail; [[ -n ${E2E_TRACE:-} ]] && set -x
 spoolmq=$1
 work=$(mktemp -d)
@@ -47,7 +47,7 @@ json_has() {  # FILE PATH…: every one is there, be it null
   done
 }
 until_true() {
-  local end=$((SECONDS + 20))
+  local end=$((SECONDS + 60))
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || fail "waited in vain for: $*"
     sleep 0.02

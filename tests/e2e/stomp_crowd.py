@@ -7,7 +7,8 @@ NAME=VALUE; what it found wrong ends it with 1 and one line.
     stomp_crowd.py half BYTES             BYTES (\\n and \\0 as in C), then silence, until the server ends it
     stomp_crowd.py announce COUNT LENGTH  COUNT connections that announce a body of LENGTH, and send a
                                           little of it; holds them until stdin ends
-    stomp_crowd.py guess COUNT THREADS    wrong passcodes
+    stomp_crowd.py guess COUNT THREADS EACH  wrong passcodes, while a connection that was there before
+                                          them sends EACH messages with receipts, one at a time
     stomp_crowd.py say FRAME              what is answered first
 """
 
@@ -48,6 +49,14 @@ def connected():
     return peer
 
 
+def confirmed_of(peer, nth, each):
+    confirmed = 0
+    for number in range(each):
+        peer.sendall(f"SEND\ndestination:{QUEUE}\nreceipt:{number}\n\n{nth}-{number}\0".encode())
+        confirmed += f"receipt-id:{number}\n".encode() in frame(peer)
+    return confirmed
+
+
 def crowd(idle, busy, each):
     waiting = []
     for _ in range(int(idle)):  # at once, so that the server accepts them in a crowd
@@ -61,11 +70,7 @@ def crowd(idle, busy, each):
     confirmed = [0] * int(busy)
 
     def work(nth):
-        peer = connected()
-        for number in range(int(each)):
-            peer.sendall(f"SEND\ndestination:{QUEUE}\nreceipt:{number}\n\n{nth}-{number}\0".encode())
-            if f"receipt-id:{number}\n".encode() in frame(peer):
-                confirmed[nth] += 1
+        confirmed[nth] = confirmed_of(connected(), nth, int(each))
 
     began = time.monotonic()
     threads = [threading.Thread(target=work, args=(nth,)) for nth in range(int(busy))]
@@ -127,25 +132,25 @@ def announce(count, length):
     sys.stdin.read()
 
 
-def guess(count, threads):
-    lock, wrong, right, took = threading.Lock(), [0], [0], []
+def guess(count, threads, each):
+    there_before = connected()  # while they last, the limits of failures let nobody else in by that name
+    lock, wrong, right = threading.Lock(), [0], [0]
 
     def work():
         for nth in range(int(count) // int(threads)):
             try:
-                began = time.monotonic()
                 peer = socket.create_connection(ADDRESS, timeout=SECONDS)
                 peer.sendall(connect_frame(f"guess{nth}"))
                 answer = frame(peer)
             except OSError:
                 answer = b""
             with lock:
-                took.append(time.monotonic() - began)
                 (right if answer.startswith(b"CONNECTED") else wrong)[0] += 1
 
     workers = [threading.Thread(target=work) for _ in range(int(threads))]
     for worker in workers:
         worker.start()
+    print(f"confirmed={confirmed_of(there_before, 0, int(each))}")
     for worker in workers:
         worker.join()
     print(f"refused={wrong[0]}\nadmitted={right[0]}")

@@ -17,7 +17,7 @@ header() {
     where json_extract(value, '\$[0]') = '$1'), '-')"
 }
 next() {
-  mq --json receive q --wait --timeout 20s --ack >"$work/one" || fail "nothing came: $1"
+  mq --json receive q --wait --timeout 60s --ack >"$work/one" || fail "nothing came: $1"
   next="$(header syslog-format) $(header facility) $(header severity) $(header host) $(header app) $(header procid)|$(json "$work/one" '$.body')"
 }
 is() { next "$2"; same "$1" "$next" "$2"; }
