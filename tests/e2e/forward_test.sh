@@ -140,9 +140,7 @@ stop fetch
 seq 0 500 | cmp - <(sort -n "$work/all") || fail "not each once: $(seq 0 500 | diff - <(sort -n "$work/all") | head -n 5)"
 
 # ---- The README's recipe
-awk '/^## When one machine/ { here = 1 } here && /^```sh$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' \
-  "$2/README.md" | sed "s/127.0.0.1:61613/127.0.0.1:$rabbit/g" >"$work/recipe"
-[[ -s $work/recipe ]] || fail "no recipe in the README"
+readme_block 'When one machine is not enough' sh | sed "s/127.0.0.1:61613/127.0.0.1:$rabbit/g" >"$work/recipe" || exit 1
 mkdir "$work/bin" && ln -s "$(realpath "$spoolmq")" "$work/bin/spoolmq"
 PATH=$work/bin:$PATH SPOOLMQ_ROOT=$work/readme bash -e "$work/recipe" >"$work/out" 2>"$work/err" ||
   fail "the recipe: $(cat "$work/out" "$work/err")"

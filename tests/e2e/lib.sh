@@ -7,11 +7,13 @@
 #   same WANT GOT WHAT      fails if they differ
 #   json FILE PATH          one value of the JSON object in FILE
 #   until_true COMMAND…     waits for a condition, at most 60 s
+#   readme_block CHAPTER LANGUAGE [NTH]   that block of the README's, the first unless told otherwise
 set -uo pipefail; [[ -n ${E2E_TRACE:-} ]] && set -x
 spoolmq=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
+readme_file=$(realpath "${BASH_SOURCE[0]%/*}/../../README.md")
 export LC_ALL=C.UTF-8
 unset SPOOLMQ_ROOT
 out='' err=''
@@ -52,6 +54,14 @@ until_true() {
     ((SECONDS < end)) || fail "waited in vain for: $*"
     sleep 0.02
   done
+}
+readme_block() {
+  awk -v chapter="## $1" -v language="\`\`\`$2" -v nth="${3:-1}" '
+    /^## / { here = $0 == chapter }
+    /^```$/ { inside = 0 }
+    inside { print }
+    here && $0 == language { inside = ++seen == nth }' "$readme_file" | grep . ||
+    fail "no block $2 ${3:-1} in the README under $1"
 }
 # COUNT STATE QUEUE: whether so many messages are in that state.
 count_is() { [[ $(mq --json stats "$3") =~ ^[^{]*\{[^{]*\"$2\":([0-9]+) && ${BASH_REMATCH[1]} == "$1" ]]; }

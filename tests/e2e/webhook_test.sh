@@ -3,7 +3,7 @@
 # are judged by openssl.
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
-for tool in python3 openssl nginx; do
+for tool in python3 openssl nginx socat; do
   command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
 receiver=${0%/*}/webhook_receiver.py
@@ -182,3 +182,12 @@ id=$(mq send tls x)
 once tls /gone --tls-ca "$work/ca.pem"
 same 'rejected: HTTP 410: never again' "$(mq --json info tls "$id" >"$work/one"; json "$work/one" '$.reason')" "nginx's 410"
 stop nginx
+
+# ---- The README's example, with the receiver that it has itself
+mkdir bin && ln -s "$(realpath "$spoolmq")" bin/spoolmq
+readme_block Sockets sh 2 | sed "s/8099/$port/g" >recipe || exit 1
+PATH=$work/bin:$PATH SPOOLMQ_ROOT=$root timeout 60 bash -ec "$(<recipe)"$'\nwait' >recipe.out 2>recipe.err ||
+  fail "the recipe: $(cat recipe.out recipe.err)"
+holds 'X-Spoolmq-H-site: LY1' "$(cat recipe.out)" "what its receiver shows"
+same 4 "$(grep -o "$(head -n 1 recipe.out)" recipe.out | wc -l)" "its id: sent, in two headers, taken"
+for state in ready leased dead; do counted 0 $state hooks; done
