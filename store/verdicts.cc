@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "core/bytes.h"
 #include "core/names.h"
@@ -45,10 +46,30 @@ std::string encode_entry(std::uint32_t kind, const std::string& payload, std::ui
   return entry;
 }
 
+// Those that FORMAT.md names. Whatever else stands there is no verdict, and no state of a row.
+std::optional<RowState> verdict_of(std::uint32_t number) {
+  for (const RowState state :
+       {RowState::kReady, RowState::kHeld, RowState::kDead, RowState::kArchived}) {
+    if (number == static_cast<std::uint32_t>(state)) return state;
+  }
+  return std::nullopt;
+}
+
+// Ranges with nothing in them acknowledge nothing.
+void read_ranges(std::span<const std::byte> payload, Verdicts::Known& known) {
+  for (std::size_t i = MessageId::kBytes; i + 16 <= payload.size(); i += 16) {
+    const ByteRange range{load_le<std::uint64_t>(payload, i),
+                          load_le<std::uint64_t>(payload, i + 8)};
+    if (range.begin < range.end) known.acked[id_at(payload, 0)].push_back(range);
+  }
+}
+
 void read_message(std::span<const std::byte> payload, Verdicts::Known& known) {
   if (payload.size() < 56) return;
+  const auto state = verdict_of(load_le<std::uint32_t>(payload, 16));
+  if (!state) return;
   Verdicts::OfMessage verdict;
-  verdict.state = static_cast<RowState>(load_le<std::uint32_t>(payload, 16));
+  verdict.state = *state;
   verdict.due_ms = load_le<std::int64_t>(payload, 24);
   verdict.counters = {load_le<std::int64_t>(payload, 32), load_le<std::int64_t>(payload, 40),
                       load_le<std::int64_t>(payload, 48)};
@@ -122,12 +143,8 @@ Verdicts::Known Verdicts::load() {
     const auto kind = load_le<std::uint32_t>(entry, 0);
     const std::size_t length = entry.size() - kEntryOverhead;
     const auto payload = std::span<const std::byte>(entry).subspan(8, length);
-    if (kind == kAckedRanges && length >= MessageId::kBytes) {
-      std::vector<ByteRange>& ranges = known.acked[id_at(payload, 0)];
-      for (std::size_t i = MessageId::kBytes; i + 16 <= length; i += 16) {
-        ranges.push_back(
-            {load_le<std::uint64_t>(payload, i), load_le<std::uint64_t>(payload, i + 8)});
-      }
+    if (kind == kAckedRanges) {
+      read_ranges(payload, known);
     } else if (kind == kMessage) {
       read_message(payload, known);
     } else if (kind == kMark && length == 16) {

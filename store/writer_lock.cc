@@ -162,7 +162,10 @@ std::string WriterLock::holder_text() {
   file_->read_at(bytes, 0);
   const auto pid = load_le<std::uint32_t>(bytes, 40);
   const auto purpose = static_cast<layout::Purpose>(load_le<std::uint32_t>(bytes, 44));
-  const std::int64_t held_ms = clock_.boot_ms() - load_le<std::int64_t>(bytes, 48);
+  // Unsigned: what stands there may be anything.
+  const auto since_ms = load_le<std::uint64_t>(bytes, 48);
+  const auto held_ms =
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(clock_.boot_ms()) - since_ms);
   return "held by process " + std::to_string(pid) + " (" +
          std::string(layout::purpose_name(purpose)) + ") for " + std::to_string(held_ms) + " ms";
 }

@@ -66,5 +66,11 @@ void templates(std::string_view input);
 void addresses(std::string_view input);
 void xml(std::string_view input);
 void record(std::string_view input);
+void segment(std::string_view input);
+void verdicts(std::string_view input);
+void handles(std::string_view input);
+void receipts(std::string_view input);
+void ring(std::string_view input);
+void passwords(std::string_view input);
 
 }  // namespace spoolmq::fuzz

@@ -10,9 +10,14 @@ constexpr std::array kTargets{
     Target{"addresses", addresses},
     Target{"answers", answers},
     Target{"frames", frames},
+    Target{"handles", handles},
     Target{"names", names},
+    Target{"passwords", passwords},
     Target{"patterns", patterns},
+    Target{"receipts", receipts},
     Target{"record", record},
+    Target{"ring", ring},
+    Target{"segment", segment},
     Target{"selector", selector},
     Target{"settings", settings},
     Target{"split", split},
@@ -21,6 +26,7 @@ constexpr std::array kTargets{
     Target{"syslog", syslog},
     Target{"templates", templates},
     Target{"units", units},
+    Target{"verdicts", verdicts},
     Target{"xml", xml},
 };
 
