@@ -113,7 +113,8 @@ std::size_t sweep_mailboxes(Root& root, std::int64_t wall_ms, std::size_t most) 
   }
   if (old.empty()) return 0;
   // Those that are in use must not keep the others from being looked at.
-  std::ranges::rotate(old, old.begin() + static_cast<std::ptrdiff_t>(random_bits() % old.size()));
+  std::rotate(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(random_bits() % old.size()),
+              old.end());
   if (old.size() > most) old.resize(most);
   std::size_t gone = 0;
   for (const std::string& name : old) {
