@@ -11,8 +11,8 @@ lock = threading.Lock()
 # Kills a service that has confirmed something new, `rounds` times; then waits, with a living one,
 # for the producers, and at most `patience` seconds for everything that is confirmed. Calls
 # `at_end` before it stops that one. Exits with 1 and the first missing one, or where a round moved
-# nothing.
-def kill_rounds(spoolmq, root, rounds, producers, word, patience, at_end=lambda: None):
+# nothing, or all of them less than `each` on average.
+def kill_rounds(spoolmq, root, rounds, producers, word, patience, at_end=lambda: None, each=10):
     def serve():
         return subprocess.Popen([spoolmq, "--root", root, "--quiet", "serve"])
 
@@ -43,6 +43,6 @@ def kill_rounds(spoolmq, root, rounds, producers, word, patience, at_end=lambda:
     missing = confirmed - arrived.keys()
     twice = sum(1 for count in arrived.values() if count > 1)
     print(f"{rounds} kills: {len(confirmed)} {word}, {len(arrived)} arrived, {twice} of them repeatedly")
-    if missing or idle_rounds or len(confirmed) < 10 * rounds:
+    if missing or idle_rounds or len(confirmed) < each * rounds:
         print(f"missing {len(missing)}: {sorted(missing)[:3]}; rounds in which nothing moved: {idle_rounds}")
         sys.exit(1)

@@ -1,50 +1,13 @@
 # Sends to a STOMP server and reads from it, and kills it again and again: what it gave a receipt
 # for must arrive. Prints figures; exits with 1 and the first missing one otherwise.
 #   stomp_kill.py SPOOLMQ ROOT SOCKET ROUNDS
-import random, socket, sys, threading, time
+import random, sys, threading, time
 
 from kill_rounds import arrived, confirmed, kill_rounds, lock, stopping
+from stomp_peer import Client
 
 spoolmq, root, path, rounds = *sys.argv[1:4], int(sys.argv[4])
 drained = threading.Event()
-
-
-class Client:
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
-        self.socket.connect(path)
-        self.stream = self.socket.makefile("rb")
-        self.say("CONNECT", {"accept-version": "1.2"})
-        assert self.hear()[0] == "CONNECTED"
-
-    def say(self, command, headers, body=b""):
-        lines = [command] + [f"{name}:{value}" for name, value in headers.items()]
-        self.socket.sendall("\n".join(lines).encode() + b"\n\n" + body + b"\0")
-
-    def hear(self):
-        line = b"\n"
-        while line == b"\n":
-            line = self.stream.readline()
-        if not line.endswith(b"\n"):
-            raise OSError("it has gone")
-        headers = {}
-        while True:
-            header = self.stream.readline()
-            if header == b"\n":
-                break
-            if not header.endswith(b"\n"):
-                raise OSError("it has gone")
-            name, value = header[:-1].decode().split(":", 1)
-            headers[name] = value
-        length = int(headers.get("content-length", 0))
-        body = self.stream.read(length + 1)
-        if len(body) != length + 1:
-            raise OSError("it has gone")
-        return line[:-1].decode(), headers, body[:-1]
-
-    def close(self):
-        self.socket.close()
 
 
 def produce(name):
@@ -52,7 +15,7 @@ def produce(name):
     while not stopping.is_set() or pending:
         client = None
         try:
-            client = Client()
+            client = Client(path)
             for known, body in pending.items():  # their outcome is unknown
                 client.say("SEND", {"destination": "k", "receipt": known, "dedupe-key": known}, body)
             while True:
@@ -81,7 +44,7 @@ def consume():
     while not drained.is_set():
         client = None
         try:
-            client = Client()
+            client = Client(path)
             client.say("SUBSCRIBE", {"destination": "k", "id": "0", "ack": "client-individual"})
             while True:
                 command, headers, body = client.hear()
