@@ -3,6 +3,7 @@
 # are right, expired, of nobody known, for another name, or not there.
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
+. "${0%/*}/pki.sh"
 for tool in openssl socat python3; do
   command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
@@ -17,26 +18,14 @@ listens() { grep -qi ":$(printf %04X "$1") 0*:0000 0A" /proc/net/tcp /proc/net/t
 pki=$work/pki
 mkdir "$pki" && cd "$pki" || fail "pki"
 {
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj "/CN=Test CA" -days 30
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout self.key -out self.pem -subj "/CN=localhost" \
-    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -days 30
-  signed() {  # NAME SUBJECT ALTNAMES OPTION…
-    openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "$2"
-    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -out "$1.pem" \
-      -extfile <(echo "subjectAltName=$3") "${@:4}"
-  }
-  signed server "/CN=localhost" DNS:localhost,IP:127.0.0.1 -days 30
-  signed other "/CN=other.example" DNS:other.example -days 30
-  signed client "/O=Example/CN=desk" DNS:desk -days 30
-  openssl req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj "/CN=localhost"
-  mkdir -p ca.d && touch ca.d/index.txt && echo 01 >ca.d/serial
-  openssl ca -batch -in old.csr -out old.pem -cert ca.pem -keyfile ca.key -startdate 20200101000000Z \
-    -enddate 20200201000000Z -notext -outdir ca.d -config <(printf '%s\n' '[ca]' 'default_ca=c' '[c]' \
-      'database=ca.d/index.txt' 'serial=ca.d/serial' 'default_md=sha256' 'policy=p' 'x509_extensions=e' \
-      '[p]' 'commonName=supplied' '[e]' 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+  authority
+  self_signed self "/CN=localhost" DNS:localhost,IP:127.0.0.1
+  signed server "/CN=localhost" DNS:localhost,IP:127.0.0.1
+  signed other "/CN=other.example" DNS:other.example
+  signed client "/O=Example/CN=desk" DNS:desk
+  expired old "/CN=localhost" DNS:localhost,IP:127.0.0.1
 } >"$work/pki.log" 2>&1 || fail "pki: $(tail -5 "$work/pki.log")"
 [[ -s old.pem && -s server.pem && -s client.pem ]] || fail "pki: $(tail -5 "$work/pki.log")"
-chmod 600 ./*.key
 cd / || fail "cd"
 server=(--tls-certificate "$pki/server.pem" --tls-key "$pki/server.key")
 

@@ -3,6 +3,7 @@
 # are judged by openssl.
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
+. "${0%/*}/pki.sh"
 for tool in python3 openssl nginx socat; do
   command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
@@ -143,12 +144,8 @@ kill_now receiver
 
 # ---- TLS: nginx, checked by our own authority
 cd "$work" || fail cd
-{
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj "/CN=Test CA" -days 30
-  openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj "/CN=localhost"
-  openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 \
-    -extfile <(echo subjectAltName=DNS:localhost)
-} >"$work/pki.log" 2>&1 || fail "pki: $(tail -5 "$work/pki.log")"
+{ authority && signed server "/CN=localhost" DNS:localhost; } >"$work/pki.log" 2>&1 ||
+  fail "pki: $(tail -5 "$work/pki.log")"
 tls_port=$(free_port)
 mkdir -p nginx
 chmod 755 "$work" nginx

@@ -1,7 +1,8 @@
 """The scenarios of ../stomp.sh with stomp.py (Debian's python3-stomp), unmodified.
 
     python_client.py SCENARIO QUEUE [ARGUMENT…]; the server is in STOMP_HOST, _PORT, _LOGIN, _PASSCODE,
-    the version in STOMP_VERSION. Ends with 1 and one line where the server did something else.
+    the version in STOMP_VERSION; TLS with STOMP_TLS_CA, and a certificate STOMP_TLS_CERTIFICATE with its
+    key STOMP_TLS_KEY. Ends with 1 and one line where the server did something else.
 """
 
 import os
@@ -32,6 +33,10 @@ class Client(stomp.ConnectionListener):
         if VERSION != "1.0":
             options["vhost"] = "/"  # RabbitMQ's only one; stomp.py would name the address
         self.connection = kind([(HOST, PORT)], auto_decode=False, reconnect_attempts_max=1, **options)
+        if "STOMP_TLS_CA" in os.environ:
+            self.connection.set_ssl([(HOST, PORT)], ca_certs=os.environ["STOMP_TLS_CA"],
+                                    cert_file=os.environ.get("STOMP_TLS_CERTIFICATE"),
+                                    key_file=os.environ.get("STOMP_TLS_KEY"))
         self.connection.set_listener("test", self)
         self.arrived = queue.Queue()
         self.receipts = set()
@@ -41,8 +46,8 @@ class Client(stomp.ConnectionListener):
         self.number = 0
 
     def connect(self):
-        self.connection.connect(os.environ.get("STOMP_LOGIN", "guest"),
-                                os.environ.get("STOMP_PASSCODE", "guest"), wait=True)
+        self.connection.connect(os.environ.get("STOMP_LOGIN", "guest") or None,
+                                os.environ.get("STOMP_PASSCODE", "guest") or None, wait=True)
         return self
 
     def on_message(self, frame):
