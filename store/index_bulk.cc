@@ -14,7 +14,10 @@ void Index::begin_bulk() {
       "?13,?14,?15,?16,?17,?18,?19)");
   bulk_file_ = db_.prepare(
       "INSERT INTO f(name,kind,indexed_end,live,sealed,owner) VALUES(?1,?2,?3,0,?4,?5)");
-  bulk_key_ = db_.prepare("INSERT OR REPLACE INTO d(key,id,until) VALUES(?1,?2,?3)");
+  // Of two messages with one key it stands for the later one, in whatever order they are found.
+  bulk_key_ = db_.prepare(
+      "INSERT INTO d(key,id,until) VALUES(?1,?2,?3) ON CONFLICT(key) DO UPDATE "
+      "SET id=excluded.id, until=excluded.until WHERE excluded.until>until");
 }
 
 std::int64_t Index::bulk_file(const FileRow& file) {

@@ -3,6 +3,7 @@
 // tells a living mover from a dead one. Never two queues' byte 0 at once.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/check.h"
 #include "core/id_source.h"
@@ -56,6 +57,7 @@ class RootImpl::MoveIntent {
 Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   std::vector<Message> small;
   Copied copied;
+  std::set<std::string> keys;  // of those before, which `to` may not know yet
   const std::int64_t now_ms = from.wall_ms();
   for (const MessageId& id : ids) {
     std::optional<Message> message;
@@ -68,7 +70,12 @@ Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl&
     if (!message) continue;
     if (message->expires_at_ms != 0 && message->expires_at_ms <= now_ms) message->expires_at_ms = 0;
     copied.ids.push_back(id);
-    if (!message->dedupe_key.empty()) copied.dedupe_keys.push_back(message->dedupe_key);
+    if (!message->dedupe_key.empty()) {
+      copied.dedupe_keys.push_back({id, message->dedupe_key});
+      const bool is_taken = !keys.insert(message->dedupe_key).second ||
+                            to.is_key_of_another(copied.dedupe_keys.back());
+      if (is_taken) message->dedupe_key.clear();
+    }
     if (!message->large_body) {
       small.push_back(std::move(*message));
       continue;

@@ -120,6 +120,15 @@ QueueImpl::Taken QueueImpl::take_for_move(std::span<const MessageId> ids) {
   return taken;
 }
 
+bool QueueImpl::is_key_of_another(const KeyOf& one) {
+  bool is = false;
+  transact(layout::Purpose::kFix, [&](Session& session) {
+    const auto known = session.index.known_key("k:" + one.key, session.now);
+    is = known && *known != one.id;
+  });
+  return is;
+}
+
 void QueueImpl::give_back(const Taken& taken) {
   transact(layout::Purpose::kFix, [&](Session& session) {
     for (std::size_t i = 0; i < taken.before.size(); ++i) {
@@ -130,13 +139,16 @@ void QueueImpl::give_back(const Taken& taken) {
   bell_.ring();
 }
 
-void QueueImpl::finish_move(const Taken& taken, std::span<const std::string> dedupe_keys) {
+void QueueImpl::finish_move(const Taken& taken, std::span<const KeyOf> dedupe_keys) {
   transact(layout::Purpose::kFix, [&](Session& session) {
-    // They may come back.
+    // They may come back. A key may have become a later message's since.
     for (const Receipt& receipt : taken.receipts) {
       session.index.forget_key("i:" + receipt.id.text());
     }
-    for (const std::string& key : dedupe_keys) session.index.forget_key("k:" + key);
+    for (const KeyOf& one : dedupe_keys) {
+      const std::string key = "k:" + one.key;
+      if (session.index.known_key(key, session.now) == one.id) session.index.forget_key(key);
+    }
     for (const Receipt& receipt : taken.receipts) {
       Index::Found found = session.index.find_lease(receipt, session.now);
       if (found.row) session.index.remove(*found.row, session.now);

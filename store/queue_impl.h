@@ -136,8 +136,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   };
   Taken take_for_move(std::span<const MessageId> ids);
   void give_back(const Taken& taken);  // nothing was moved: as they were
+  struct KeyOf {
+    MessageId id;
+    std::string key;  // its dedupe key
+  };
+  // Whether that key stands for another message here.
+  bool is_key_of_another(const KeyOf& one);
   void finish_move(const Taken& taken,
-                   std::span<const std::string> dedupe_keys);  // they are elsewhere now, durably
+                   std::span<const KeyOf> dedupe_keys);  // they are elsewhere now, durably
   void told(std::string_view act, std::span<const MessageId> ids, std::string_view where);
   // For sends to several queues (queue_together.cc). What is on its way out of a sender's hands:
   struct Outgoing {

@@ -215,12 +215,21 @@ void QueueImpl::wait_taken(const Outgoing& outgoing, std::optional<Milliseconds>
 
 bool QueueImpl::withdraw(const MessageId& id) {
   bool withdrawn = false;
+  const std::optional<Location> at = locate(id);
+  if (!at) return false;
+  // Whoever takes it back may send it again.
+  const Loaded loaded = reader_.load(id, *at);
+  const auto* const message = std::get_if<Message>(&loaded);
+  const std::string key = message == nullptr ? std::string() : "k:" + message->dedupe_key;
   transact(layout::Purpose::kFix, [&](Session& session) {
     harvest(session);
     std::optional<Row> row = session.index.find(id);
     withdrawn = row && (row->state == RowState::kReady || row->state == RowState::kBehind ||
                         row->state == RowState::kDelayed);
-    if (withdrawn) session.index.remove(*row, session.now);
+    if (!withdrawn) return;
+    session.index.remove(*row, session.now);
+    session.index.forget_key("i:" + id.text());
+    if (session.index.known_key(key, session.now) == id) session.index.forget_key(key);
   });
   if (!withdrawn) return false;
   sync_log();

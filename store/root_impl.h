@@ -51,10 +51,11 @@ class RootImpl {
 };
 
 // Sends a copy of each to `to`, under the same ids, durable on return. Ids whose bytes could not be
-// read are left out of the result.
+// read are left out of the result. Each arrives: a dedupe key that stands for another message there
+// stays with that one, and the copy goes without.
 struct Copied {
   std::vector<MessageId> ids;
-  std::vector<std::string> dedupe_keys;
+  std::vector<QueueImpl::KeyOf> dedupe_keys;
 };
 Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to);
 

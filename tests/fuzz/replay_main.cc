@@ -11,9 +11,11 @@
 
 namespace {
 
+using spoolmq::fuzz::Target;
+
 constexpr std::size_t kMostCut = 2048;  // bytes of an input whose beginnings are run, too
 
-int replay(const spoolmq::fuzz::Target& target, const char* directory) {
+int replay(const Target& target, const char* directory) {
   std::size_t inputs = 0;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     std::ifstream file(entry.path(), std::ios::binary);
@@ -22,7 +24,7 @@ int replay(const spoolmq::fuzz::Target& target, const char* directory) {
     const std::string bytes = content.str();
     try {
       target.run(bytes);
-      if (bytes.size() <= kMostCut) {
+      if (target.beginning == Target::Beginning::kAnother && bytes.size() <= kMostCut) {
         for (std::size_t size = 0; size < bytes.size(); ++size) target.run(bytes.substr(0, size));
       }
     } catch (const std::exception& error) {

@@ -17,6 +17,8 @@ namespace spoolmq::fuzz {
 struct Target {
   std::string_view name;  // its corpus is corpus/NAME
   void (*run)(std::string_view input);
+  // Whether a shorter beginning of an input is read differently, or is but a part of the same work.
+  enum class Beginning : std::uint8_t { kAnother, kPartOfIt } beginning = Beginning::kAnother;
 };
 std::span<const Target> targets();
 const Target* find_target(std::string_view name);  // nullptr: there is none
@@ -72,5 +74,6 @@ void handles(std::string_view input);
 void receipts(std::string_view input);
 void ring(std::string_view input);
 void passwords(std::string_view input);
+void queue(std::string_view input);
 
 }  // namespace spoolmq::fuzz

@@ -14,6 +14,7 @@ constexpr std::array kTargets{
     Target{"names", names},
     Target{"passwords", passwords},
     Target{"patterns", patterns},
+    Target{"queue", queue, Target::Beginning::kPartOfIt},
     Target{"receipts", receipts},
     Target{"record", record},
     Target{"ring", ring},

@@ -57,6 +57,31 @@ TEST(DedupeKey, IsForgottenAfterItsWindow) {
   EXPECT_EQ(drain(world.queue()), (Bodies{"one", "two"}));
 }
 
+TEST(DedupeKey, OfAWithdrawnMessageMayBeSentAgain) {
+  StoreWorld world;
+  Message message = deduped("one", "k");
+  message.id = some_id(1);
+  world.queue().send(message);
+  EXPECT_TRUE(world.queue().withdraw(message.id));
+  EXPECT_FALSE(world.queue().send_checked(message).duplicate);
+  EXPECT_EQ(drain(world.queue()), Bodies{"one"});
+}
+
+TEST(DedupeKey, StandsForTheLaterMessageInANewIndex) {
+  // Whichever of their files is found first.
+  for (const auto& [earlier, later] : {std::pair{1, 9}, std::pair{9, 1}}) {
+    StoreWorld world;
+    for (const int number : {earlier, later}) {
+      Message message = deduped("x", "k");
+      message.id = some_id(number);
+      world.clock().advance(601s);
+      world.queue().send(message);
+    }
+    world.queue().fsck(FsckMode::kRebuildIndex);
+    EXPECT_EQ(world.queue().send_checked(deduped("y", "k")).id, some_id(later));
+  }
+}
+
 TEST(DedupeKey, KeepsOtherKeysApart) {
   StoreWorld world;
   world.queue().send(deduped("one", "k"));

@@ -12,6 +12,12 @@ using namespace std::chrono_literals;
 using Ids = std::vector<MessageId>;
 using Bodies = std::vector<std::string>;
 
+Message keyed_once(std::string body, std::string dedupe_key) {
+  Message message = text(std::move(body));
+  message.dedupe_key = std::move(dedupe_key);
+  return message;
+}
+
 class MultiQueue : public ::testing::Test {
  protected:
   Queue& here() { return world_.queue(); }
@@ -34,6 +40,32 @@ TEST_F(MultiQueue, MovesWithAllThatTheMessageSays) {
   here().maintain();
   EXPECT_TRUE(world_.spool_files().empty());
   EXPECT_EQ(drain(there_), Bodies{"x"});
+}
+
+TEST_F(MultiQueue, MovesAMessageWhoseKeyStandsForAnotherThere) {
+  const Message message = keyed_once("here", "k");
+  there_.send(keyed_once("there", "k"));
+  there_.send(keyed_once("same", "l"));
+  const Ids ids{here().send(message), here().send(keyed_once("same", "l"))};
+  EXPECT_EQ(move(ids).changed, ids);
+  EXPECT_EQ(total(here()), 0);
+  EXPECT_EQ(drain(there_), (Bodies{"there", "same", "here", "same"}));
+}
+
+TEST_F(MultiQueue, MovesTwoMessagesOfOneKey) {
+  Ids ids{here().send(keyed_once("one", "k"))};
+  world_.clock().advance(601s);
+  ids.push_back(here().send(keyed_once("two", "k")));
+  EXPECT_EQ(move(ids).changed, ids);
+  EXPECT_EQ(drain(there_), (Bodies{"one", "two"}));
+}
+
+TEST_F(MultiQueue, LeavesAKeyToTheLaterMessageThatHasIt) {
+  const MessageId first = here().send(keyed_once("one", "k"));
+  world_.clock().advance(601s);
+  const MessageId second = here().send(keyed_once("two", "k"));
+  EXPECT_EQ(move(Ids{first}).changed, Ids{first});
+  EXPECT_EQ(here().send_checked(keyed_once("three", "k")).id, second);
 }
 
 TEST_F(MultiQueue, MovesTheDeadAsReady) {
@@ -114,17 +146,6 @@ TEST_F(MultiQueue, MovesBackLongAfterTheFirstRowIsGone) {
     there_.maintain();
     ASSERT_EQ(total(here()), 1) << round;
   }
-}
-
-TEST_F(MultiQueue, MovesAMessageWhoseDedupeKeyIsKnownThere) {
-  Message message = text("x");
-  message.dedupe_key = "k";
-  const MessageId id = here().send(message);
-  message.body = "another";
-  there_.send(message);
-  EXPECT_EQ(refusal([&] { move(Ids{id}); }), ErrorCode::kCannotCreate);
-  EXPECT_EQ(drain(here()), Bodies{"x"});
-  EXPECT_EQ(drain(there_), Bodies{"another"});
 }
 
 TEST_F(MultiQueue, MovesBodiesOfAnySize) {
