@@ -1,7 +1,7 @@
 #pragma once
 // A thread that works off jobs in batches: whatever was put while it was busy is the next one. It
 // begins with the first job, and works off all of them before it ends.
-// put() may be called from any thread.
+// put() may be called from any thread, claim() and work_claimed() too.
 
 #include <algorithm>
 #include <condition_variable>
@@ -43,6 +43,24 @@ class BatchThread {
       if (!thread_.joinable()) {
         thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
       }
+      if (is_busy_) return;  // whoever works looks again
+    }
+    changed_.notify_one();
+  }
+  // True: nothing is waiting, or being worked on, and so many may be one batch; whoever asked works
+  // them off by work_claimed(), as the next batch, and soon.
+  [[nodiscard]] bool claim(std::size_t jobs) {
+    const std::lock_guard lock(mutex_);
+    if (is_busy_ || !jobs_.empty() || jobs > most_) return false;
+    is_busy_ = true;
+    return true;
+  }
+  void work_claimed(std::vector<Job> batch) {
+    work_(std::move(batch));
+    {
+      const std::lock_guard lock(mutex_);
+      is_busy_ = false;
+      if (jobs_.empty()) return;
     }
     changed_.notify_one();
   }
@@ -56,7 +74,7 @@ class BatchThread {
   void run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, stop, [this] { return !jobs_.empty(); });
+      changed_.wait(lock, stop, [this] { return !jobs_.empty() && !is_busy_; });
       if (jobs_.empty()) return;
       const auto end = jobs_.begin() + static_cast<std::ptrdiff_t>(std::min(most_, jobs_.size()));
       std::vector<Job> batch(std::make_move_iterator(jobs_.begin()), std::make_move_iterator(end));

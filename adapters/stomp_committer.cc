@@ -163,13 +163,14 @@ StompOutcome StompCommitter::carry_out_one(Job& job) {
 void StompCommitter::settle_rest(const StompTransaction& transaction) {
   for (const StompSettled& one : transaction.settled) {
     if (one.verdict == Verdict::kAck || !is_leased(one)) continue;
-    desks_.desk(one.queue)->settle({}, one.verdict, {one.held.receipt});
+    desks_.desk(one.queue)->settle_now({}, one.verdict, {one.held.receipt});
   }
 }
 
 void StompCommitter::give_back(const StompTransaction& transaction) {
   for (const StompSettled& one : transaction.settled) {
-    if (is_leased(one)) desks_.desk(one.queue)->settle({}, Verdict::kRelease, {one.held.receipt});
+    if (is_leased(one))
+      desks_.desk(one.queue)->settle_now({}, Verdict::kRelease, {one.held.receipt});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -43,12 +44,23 @@ class StompMailbox {
     if (outcomes.empty()) return;
     const std::lock_guard lock(mutex_);
     for (StompOutcome& one : outcomes) outcomes_.push_back(std::move(one));
-    bell_.ring();
+    ring();
   }
   void put(StompTaken taken) {
     const std::lock_guard lock(mutex_);
     taken_.push_back(std::move(taken));
-    bell_.ring();
+    ring();
+  }
+
+  // What the calling thread puts in rings for nobody: it empties the mailbox itself, right after
+  // end_quiet().
+  void begin_quiet() {
+    const std::lock_guard lock(mutex_);
+    quiet_ = std::this_thread::get_id();
+  }
+  void end_quiet() {
+    const std::lock_guard lock(mutex_);
+    quiet_ = {};
   }
 
   struct Contents {
@@ -60,12 +72,17 @@ class StompMailbox {
     bell_.silence();
     return {std::exchange(outcomes_, {}), std::exchange(taken_, {})};
   }
-  // Readable while something is there.
+  // Readable while something is there that was not put in quietly.
   [[nodiscard]] int descriptor() const { return bell_.descriptor(); }
 
  private:
+  void ring() const {
+    if (std::this_thread::get_id() != quiet_) bell_.ring();
+  }
+
   std::mutex mutex_;  // guards all below
   Bell bell_;
+  std::thread::id quiet_;
   std::vector<StompOutcome> outcomes_;
   std::vector<StompTaken> taken_;
 };

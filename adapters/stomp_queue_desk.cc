@@ -12,6 +12,7 @@ namespace spoolmq::adapters {
 namespace {
 
 constexpr std::size_t kMostJobs = 1024;
+constexpr std::size_t kMostClaimed = 8;
 constexpr std::string_view kLost = "the lease had ended: the message will be delivered again";
 
 }  // namespace
@@ -31,9 +32,40 @@ StompQueueDesk::~StompQueueDesk() {
   if (receiving_.joinable()) receiving_.join();
 }
 
-void StompQueueDesk::flush() { sending_.put_all(std::exchange(gathered_, {})); }
+void StompQueueDesk::flush() {
+  sending_.put_all(std::exchange(gathered_, {}));
+  settling_.put_all(std::exchange(gathered_settlings_, {}));
+}
+
+// Of a crowd the desk's own threads do one batch while the next one gathers.
+bool StompQueueDesk::claim() {
+  const std::size_t gathered = gathered_.size() + gathered_settlings_.size();
+  if (gathered == 0 || gathered > kMostClaimed) return false;
+  if (gathered_.empty()) {
+    if (!settling_.claim(gathered_settlings_.size())) return false;
+    claimed_settlings_ = std::exchange(gathered_settlings_, {});
+  } else {
+    if (!sending_.claim(gathered_.size())) return false;
+    claimed_ = std::exchange(gathered_, {});
+  }
+  flush();
+  return true;
+}
+
+void StompQueueDesk::carry_out() {
+  if (claimed_.empty()) {
+    settling_.work_claimed(std::exchange(claimed_settlings_, {}));
+  } else {
+    sending_.work_claimed(std::exchange(claimed_, {}));
+  }
+}
 
 void StompQueueDesk::settle(StompTicket ticket, Verdict verdict, std::vector<Receipt> receipts) {
+  gathered_settlings_.push_back({ticket, verdict, std::move(receipts)});
+}
+
+void StompQueueDesk::settle_now(StompTicket ticket, Verdict verdict,
+                                std::vector<Receipt> receipts) {
   settling_.put({ticket, verdict, std::move(receipts)});
 }
 

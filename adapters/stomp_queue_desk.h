@@ -39,11 +39,14 @@ class StompQueueDesk final : public StompDesk {
     StompMissing missing = StompMissing::kRefuse;
     std::string request;  // of a reply: the queue in which it is dead if this one is not there
   };
-  // Begins with the next flush(), so that what comes within a round shares a sync.
   void send(Sending sending) { gathered_.push_back(std::move(sending)); }
-  void flush();
   void open(StompTicket ticket, StompOpening opening) override;
   void settle(StompTicket ticket, Verdict verdict, std::vector<Receipt> receipts) override;
+  // At once, and from any thread.
+  void settle_now(StompTicket ticket, Verdict verdict, std::vector<Receipt> receipts);
+  void flush() override;
+  [[nodiscard]] bool claim() override;
+  void carry_out() override;
   void want(std::size_t room, std::size_t collected) override;
   void extend(std::vector<Receipt> receipts) override;
   [[nodiscard]] std::int64_t extend_after_ms() const override { return extend_after_ms_; }
@@ -97,7 +100,12 @@ class StompQueueDesk final : public StompDesk {
   std::size_t room_ = 0;
   std::size_t uncollected_ = 0;
 
-  std::vector<Incoming> gathered_;  // of the sockets' thread
+  // Of whoever serves the sockets: since the last flush().
+  std::vector<Incoming> gathered_;
+  std::vector<Settling> gathered_settlings_;
+  // Of whoever claimed them: one is empty.
+  std::vector<Incoming> claimed_;
+  std::vector<Settling> claimed_settlings_;
   std::size_t batch_messages_ = 1;  // of the receiving thread: its next batch
   BatchThread<Incoming> sending_;
   BatchThread<Settling> settling_;

@@ -40,21 +40,86 @@ StompServer::StompServer(const std::string& /*queue*/, StompServerSettings setti
 
 // Connections end first: what they hold goes back through the desks, which do all that was asked.
 StompServer::~StompServer() {
+  hands_.reset();
   connections_.clear();
+  begin_work(Left::kToTheDesks);
   for (auto& [name, one] : counters_) one.desk->want(0, 0);
   counters_.clear();
 }
 
 PolledAdapter::Step StompServer::step() {
+  std::unique_lock lock(lock_);
+  told_.silence();
+  if (const std::exception_ptr failure = std::exchange(failure_, nullptr)) {
+    lock.unlock();
+    hands_.reset();
+    std::rethrow_exception(failure);
+  }
+  const Step step = serve(Left::kToTheDesks);
+  if (hands_ == nullptr && !connections_.empty()) {
+    std::vector<int> readable{poll_set_.descriptor(), mailbox_.descriptor()};
+    if (access_.checks() != nullptr) readable.push_back(access_.checks()->descriptor());
+    hands_ = std::make_unique<LoopHands>(lock_, clock(), std::move(readable),
+                                         [this] { return round(); });
+  }
+  if (hands_ == nullptr) return step;
+  hands_->note_due(step.next_boot_ms);
+  return {INT64_MAX, step.over};
+}
+
+LoopHands::Round StompServer::round() {
+  if (failure_) return {.over = true};
+  try {
+    const bool may_claim = claimed_ == nullptr;
+    const Step step = serve(may_claim ? Left::kToTheCaller : Left::kToTheDesks);
+    if (step.over) told_.ring();
+    LoopHands::Round round{.next_boot_ms = step.next_boot_ms};
+    if (may_claim && claimed_ != nullptr) round.work = [this] { carry_out(); };
+    return round;
+  } catch (...) {
+    failure_ = std::current_exception();
+    told_.ring();
+    return {.over = true};
+  }
+}
+
+// Without the lock: what is claimed belongs to the hand that is in here, whose next round finds in
+// the mailbox what came of it.
+void StompServer::carry_out() {
+  mailbox_.begin_quiet();
+  claimed_->carry_out();
+  mailbox_.end_quiet();
+  const std::lock_guard lock(lock_);
+  std::shared_ptr<StompDesk> desk = std::move(claimed_);
+  // Its queue went meanwhile: its end may take a while.
+  if (desk.use_count() == 1) tidying_.put([desk = std::move(desk)]() mutable { desk.reset(); });
+}
+
+void StompServer::note_asked(std::shared_ptr<StompDesk> desk) {
+  if (asked_.empty() || asked_.back() != desk) asked_.push_back(std::move(desk));
+}
+
+void StompServer::begin_work(Left left) {
+  if (left == Left::kToTheCaller && claimed_ == nullptr && asked_.size() == 1 &&
+      asked_.front()->claim()) {
+    claimed_ = std::move(asked_.front());
+  } else {
+    for (const auto& desk : asked_) desk->flush();
+  }
+  asked_.clear();
+}
+
+PolledAdapter::Step StompServer::serve(Left left) {
   now_ms_ = clock().boot_ms();
   reception_.prepare(connections_.size(), now_ms_);
   collect_ready();
   take_logins();
   take_mail();
   serve_ready();
-  for (const auto& desk : std::exchange(sent_to_, {})) desk->flush();
+  begin_work(left);
   expire_due();
   write_touched();
+  begin_work(left);  // what was written is acknowledged, where that is what its client wants
   tell_room();
   extend_leases();
   const bool over = place_.once && served_any_ && connections_.empty();
@@ -63,6 +128,8 @@ PolledAdapter::Step StompServer::step() {
 }
 
 void StompServer::gather(std::vector<pollfd>& waited) {
+  waited.push_back({told_.descriptor(), POLLIN, 0});
+  if (hands_ != nullptr) return;
   waited.push_back({poll_set_.descriptor(), POLLIN, 0});
   waited.push_back({mailbox_.descriptor(), POLLIN, 0});
   if (access_.checks() != nullptr) {

@@ -1,20 +1,27 @@
 #pragma once
-// A STOMP 1.0, 1.1 and 1.2 server (adapters/PROTOCOL.md, "STOMP"). One thread serves all sockets
-// and waits for nothing but them; work on a queue is done by its desk. What came within one round,
-// on whatever connections, shares a sync.
+// A STOMP 1.0, 1.1 and 1.2 server (adapters/PROTOCOL.md, "STOMP"). Whoever serves the sockets waits
+// for nothing but them; work on a queue is done by its desk. What came within one round, on
+// whatever connections, shares a sync.
+//   With the first connection two hands take over. Of a round that asked one desk for a little, the
+// hand that ran it carries that out itself, while the other one serves the sockets: a message that
+// comes alone wakes one thread, which answers it too.
 //   With `once`: over when the last connection of at least one has ended.
-// Not thread-safe, but for interrupt().
+// Not thread-safe, but for interrupt(); its owner's turns only see to its end from then on.
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "adapters/access.h"
 #include "adapters/batch_thread.h"
+#include "adapters/bell.h"
+#include "adapters/loop_hands.h"
 #include "adapters/poll_set.h"
 #include "adapters/polled_adapter.h"
 #include "adapters/reception.h"
@@ -64,6 +71,14 @@ class StompServer final : public PolledAdapter, private StompBackend {
   void note_room(const std::string& queue) override;
   void close(const StompOpening& opening) override;
 
+  // All that can be done without waiting. The lock is held, as it is in all that follows.
+  enum class Left : std::uint8_t { kToTheDesks, kToTheCaller };
+  Step serve(Left left);
+  LoopHands::Round round();
+  void note_asked(std::shared_ptr<StompDesk> desk);
+  void begin_work(Left left);
+  void carry_out();
+
   // Sockets (stomp_server.cc).
   void collect_ready();
   void welcome(std::unique_ptr<Stream> stream, Peer peer);
@@ -100,8 +115,9 @@ class StompServer final : public PolledAdapter, private StompBackend {
   std::unordered_map<Token, std::unique_ptr<StompConnection>> connections_;
   std::vector<Token> ready_;    // something may be read; each once
   std::vector<Token> touched_;  // something may be written, or settled; each once
-  std::vector<std::shared_ptr<StompQueueDesk>> sent_to_;  // in this step; not flushed
-  std::vector<std::string> changed_;                      // desks whose room is to be told
+  std::vector<std::shared_ptr<StompDesk>> asked_;  // since begin_work()
+  std::shared_ptr<StompDesk> claimed_;             // by a hand; null: none carries out anything
+  std::vector<std::string> changed_;               // desks whose room is to be told
   std::map<std::pair<Token, std::uint64_t>, std::string> opening_;  // ticket → desk
   std::map<std::uint64_t, Token> logins_;                           // being checked → whose
   Token next_token_;
@@ -111,6 +127,11 @@ class StompServer final : public PolledAdapter, private StompBackend {
   std::int64_t deadline_ms_ = INT64_MAX;  // no connection's is earlier
   std::int64_t extend_ms_ = 0;            // leases are looked at again
   bool served_any_ = false;
+
+  std::mutex lock_;             // guards all above that changes
+  std::exception_ptr failure_;  // of a hand; likewise
+  Bell told_;                   // rung by a hand: step() has something to tell
+  std::unique_ptr<LoopHands> hands_;
 };
 
 }  // namespace spoolmq::adapters

@@ -54,7 +54,7 @@ void StompServer::send(StompTicket ticket, StompSend send) {
     std::shared_ptr<StompQueueDesk> desk = desks_.desk(send.destination.name);
     desk->send({ticket, std::move(send.message), send.durability, send.missing,
                 std::move(send.destination.request)});
-    sent_to_.push_back(std::move(desk));
+    note_asked(std::move(desk));
   } catch (const std::exception& error) {
     refuse(ticket, error);
   }
@@ -62,7 +62,9 @@ void StompServer::send(StompTicket ticket, StompSend send) {
 
 void StompServer::settle(StompTicket ticket, const std::string& queue, Verdict verdict,
                          std::vector<Receipt> receipts) {
-  counter(queue).desk->settle(ticket, verdict, std::move(receipts));
+  const std::shared_ptr<StompDesk>& desk = counter(queue).desk;
+  desk->settle(ticket, verdict, std::move(receipts));
+  note_asked(desk);
 }
 
 // Dead letters are no part of it: they are deleted, which cannot be taken back.
@@ -88,6 +90,7 @@ void StompServer::open(StompTicket ticket, const StompOpening& opening) {
 
 // A desk that still has something to do ends behind that, and then its queue.
 void StompServer::close(const StompOpening& opening) {
+  begin_work(Left::kToTheDesks);
   counters_.erase(opening.queue);
   std::shared_ptr<StompDesk> desk = desks_.take(opening.queue);
   tidying_.put([this, opening, desk]() mutable {
@@ -149,7 +152,8 @@ void StompServer::take_outcome(const StompOutcome& outcome) {
   if (found == connections_.end()) return;
   found->second->session().settle(ticket.number, outcome.failure);
   touch(found->first, *found->second);
-  note_ready(found->first, *found->second);  // it may take frames again
+  if (found->second->has_more())
+    note_ready(found->first, *found->second);  // it may take them again
   if (!desk.empty() && !outcome.failure) begin_reading(ticket, desk);
 }
 
@@ -190,7 +194,10 @@ void StompServer::hand_out(StompTaken taken) {
                                  one.receipt, one.deliveries);
     touch(reader->connection, connection);
   }
-  if (!unwanted.empty()) from.desk->settle({}, Verdict::kRelease, std::move(unwanted));
+  if (!unwanted.empty()) {
+    from.desk->settle({}, Verdict::kRelease, std::move(unwanted));
+    note_asked(from.desk);
+  }
   note_room(taken.desk);
 }
 

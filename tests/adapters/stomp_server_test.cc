@@ -98,13 +98,34 @@ TEST_F(StompServerTest, SharesSyncsAmongAllConnections) {
   const std::int64_t before = world->queue().stats().totals.syncs;
   adapter.emplace("", settings, place);
   peers.clear();
-  for (int i = 0; i < 50; ++i) peers.push_back(connected());
-  for (const Descriptor& peer : peers) {
-    write(peer, frame("SEND\ndestination:q\nreceipt:r", "together"));
+  for (int i = 0; i < 50; ++i) {  // all of it is there before anybody looks
+    peers.push_back(connect_there(path));
+    write(peers.back(), frame("CONNECT\naccept-version:1.2") +
+                            frame("SEND\ndestination:q\nreceipt:r", "together"));
   }
   for (const Descriptor& peer : peers) heard(peer, "receipt-id:r");
   adapter.reset();
   EXPECT_LE(world->queue().stats().totals.syncs - before, 25);
+}
+
+TEST_F(StompServerTest, ServesOthersWhileAQueueTakesItsTime) {
+  start();
+  Settings settings_of_it;
+  settings_of_it.capacity = 0;  // whoever sends waits for a receiver
+  root->create_queue("slow", settings_of_it);
+  const Descriptor waiting = connected();
+  write(waiting, frame("SEND\ndestination:slow\nreceipt:taken", "x"));
+  Queue slow = root->open_queue("slow");
+  turn_until([&] { return slow.stats().of(State::kReady).messages == 1; });
+  const Descriptor other = connected();
+  write(other, frame("SEND\ndestination:q\nreceipt:meanwhile", "y"));
+  heard(other, "receipt-id:meanwhile");
+  ReceiveOptions options;
+  options.wait = Milliseconds{10'000};
+  std::optional<Delivery> delivery = slow.receive(options);
+  ASSERT_TRUE(delivery);
+  delivery->ack();
+  EXPECT_NE(heard(waiting, "taken").find("RECEIPT"), std::string::npos);
 }
 
 TEST_F(StompServerTest, AcknowledgesForGood) {
