@@ -1,6 +1,6 @@
 #include "adapters/import_identity.h"
 
-#include "core/check.h"
+#include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
 namespace {
@@ -13,7 +13,10 @@ KnownImport read_row(const IdentityDatabase::Statement& row) {
   KnownImport known;
   known.id = row.id(0);
   const std::int64_t state = row.integer(1);
-  SPOOLMQ_CHECK(state >= 0 && state <= std::int64_t{static_cast<std::uint8_t>(ImportState::kKept)});
+  if (state < 0 || state > std::int64_t{static_cast<std::uint8_t>(ImportState::kKept)}) {
+    throw Error(ErrorCode::kIo, "use the import identities", known.id.text(),
+                "its row is damaged: it has no state there is");
+  }
   known.state = static_cast<ImportState>(state);
   known.file = {row.unsigned_integer(2), row.unsigned_integer(3), row.unsigned_integer(4),
                 row.integer(5), row.integer(6)};

@@ -223,7 +223,11 @@ Row Index::read_row(const Stmt& statement) {
   Row row;
   row.sequence = statement.integer(0);
   row.id = statement.id(1);
-  row.state = static_cast<RowState>(statement.integer(2));
+  const std::int64_t state = statement.integer(2);
+  if (state < 1 || state >= static_cast<std::int64_t>(kRowStates)) {
+    throw SqliteError(SQLITE_CORRUPT, "use the index", row.id.text(), "it has no state there is");
+  }
+  row.state = static_cast<RowState>(state);
   row.priority = static_cast<std::uint16_t>(statement.integer(3));
   row.file = statement.integer(4);
   row.offset = statement.u64(5);

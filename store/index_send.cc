@@ -107,7 +107,11 @@ FileRow Index::read_file_row(const Stmt& statement) {
   FileRow row;
   row.rowid = statement.integer(0);
   row.file = statement.id(1);
-  row.kind = static_cast<names::SpoolKind>(statement.integer(2));
+  const std::int64_t kind = statement.integer(2);
+  if (kind < 0 || kind > static_cast<std::int64_t>(names::SpoolKind::kBody)) {
+    throw SqliteError(SQLITE_CORRUPT, "use the index", row.file.text(), "no such kind of file");
+  }
+  row.kind = static_cast<names::SpoolKind>(kind);
   row.indexed_end = statement.u64(3);
   row.live = statement.integer(4);
   row.sealed = statement.integer(5) != 0;

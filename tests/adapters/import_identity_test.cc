@@ -50,6 +50,24 @@ struct Opened {
   ImportIdentity identity;
 };
 
+TEST(ImportIdentity, RefusesARowThatSaysWhatCannotBe) {
+  MemoryFileSystem disk;
+  Opened world(disk);
+  claimed(world.identity, claim_of(kFile, 1));
+  {
+    IdentityDatabase::Transaction transaction(world.database);
+    world.database.prepare("UPDATE imports SET state = 77").run();
+    transaction.commit();
+  }
+  try {
+    static_cast<void>(world.identity.find(id(1)));
+    FAIL() << "it was believed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo);
+    EXPECT_EQ(error.subject(), id(1).text());
+  }
+}
+
 TEST(ImportIdentity, GivesTheSameFileTheSameIdAgain) {
   MemoryFileSystem disk;
   Opened world(disk);

@@ -73,6 +73,7 @@ void verdicts(std::string_view input);
 void handles(std::string_view input);
 void receipts(std::string_view input);
 void ring(std::string_view input);
+void rows(std::string_view input);
 void passwords(std::string_view input);
 void queue(std::string_view input);
 

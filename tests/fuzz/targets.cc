@@ -18,6 +18,7 @@ constexpr std::array kTargets{
     Target{"receipts", receipts},
     Target{"record", record},
     Target{"ring", ring},
+    Target{"rows", rows},
     Target{"segment", segment},
     Target{"selector", selector},
     Target{"settings", settings},

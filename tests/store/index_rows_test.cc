@@ -1,0 +1,32 @@
+// Rows that SQLite reads without complaint and that nobody writes.
+#include <gtest/gtest.h>
+
+#include "store/checked_vfs.h"
+#include "store/sqlite.h"
+#include "tests/store/store_world.h"
+
+namespace spoolmq::test {
+namespace {
+
+class IndexRows : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(IndexRows, ThatSayWhatCannotBeEndTheGeneration) {
+  StoreWorld world;
+  world.queue().send_batch({text("a"), text("b"), text("c")});
+  world.reopen();
+  {
+    const auto dir = world.queue_dir();
+    Db(dir->path() + "/index.1.db", checked_vfs(dir->sqlite_vfs())).execute(GetParam());
+  }
+  EXPECT_EQ(everything(world.queue()).size(), 3U);
+  EXPECT_EQ(drain(world.queue()), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(world.queue().stats().generation, 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, IndexRows,
+                         ::testing::Values("UPDATE m SET state=0 WHERE seq=2",
+                                           "UPDATE m SET state=-200 WHERE seq=2",
+                                           "UPDATE f SET kind=9", "UPDATE f SET kind=-1"));
+
+}  // namespace
+}  // namespace spoolmq::test
