@@ -1,16 +1,10 @@
 # shellcheck shell=bash
 # What the tests of bridges to the kernel's IPC share. Sourced behind lib.sh and running.sh.
 #
-#   pid_of NAME                  of what was started
-#   resident_kb NAME             of its memory
-#   cpu_ticks NAME               it has used so far (100 a second)
 #   no_fds NAME, fds_again NAME  it can open no descriptor; again it can
 #   rests NAME                   fails unless it uses next to no CPU for a second
 rounds=${SPOOLMQ_KILL_ROUNDS:-20}          # how often a process is killed under load
 down_seconds=${SPOOLMQ_DOWN_SECONDS:-2}    # how long a destination is away
-pid_of() { echo "${running[$1]}"; }
-resident_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/$(pid_of "$1")/status"; }
-cpu_ticks() { cut -d')' -f2- "/proc/$(pid_of "$1")/stat" | awk '{ print $12 + $13 }'; }
 # Below it every number is taken, and poll(2) wants to be allowed as many as it is asked about.
 no_fds() { prlimit --pid "$(pid_of "$1")" --nofile=8: || fail "prlimit"; }
 fds_again() { prlimit --pid "$(pid_of "$1")" --nofile=1024: || fail "prlimit"; }

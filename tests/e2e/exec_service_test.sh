@@ -13,8 +13,6 @@ again() {  # the service ends, its adapters are others
 }
 bodies() { mq receive "$1" -n 10000 --ack --null | tr '\0' '\n'; }
 lines_are() { [[ $(wc -l <"$2") == "$1" ]]; }
-resident_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
-cpu_ticks() { cut -d' ' -f14,15 "/proc/$1/stat" | tr ' ' +; }
 for queue in q r other log; do mq create $queue --backoff 100ms || fail "create"; done
 
 # ---- a slow one beside a quick one: a byte per second, and none at all
@@ -32,8 +30,7 @@ serve
 head -c 200000 /dev/zero | tr '\0' x | fold -w 1000 | mq send q --lines >/dev/null
 head -c 2000000 /dev/zero | tr '\0' x | fold -w 10000 | mq send log --lines >/dev/null
 until_true bash -c "(( \$('$spoolmq' --root '$root' --json stats q | sed 's/.*\"leased\":\([0-9]*\).*/\1/') >= 16 ))"
-service=${running[serve]}
-before=$(($(cpu_ticks "$service")))
+before=$(cpu_ticks serve)
 slowest=0
 for i in $(seq 20); do
   begin=${EPOCHREALTIME/./}
@@ -43,7 +40,7 @@ for i in $(seq 20); do
   ((took <= slowest)) || slowest=$took
 done
 ((slowest < 1000000)) || fail "an answer took $slowest us beside a slow program"
-used=$(($(cpu_ticks "$service") - before))
+used=$(($(cpu_ticks serve) - before))
 ((used < 200)) || fail "a busy loop: $used ticks"
 begin=$SECONDS
 again
@@ -59,15 +56,14 @@ adapter 'name = "liar"' 'type = "exec-source"' 'queue = "log"' 'framing = "lengt
 adapter 'name = "endless"' 'type = "exec"' 'queue = "q"' 'mode = "long-lived"' 'reply-queue = "r"' \
   'max-bytes = "64K"' 'timeout = "3s"' 'command = ["sh", "-c", "exec head -c 4294967296 /dev/zero"]'
 serve
-service=${running[serve]}
 until_true grep -q 'liar.*a frame is longer' "$work/serve.log"
 failed() { (($(mq --json list q | grep -c '"failures":[1-9]') == $1)); }
 mq send q x >/dev/null
 until_true failed 1  # it is the first one for which the adapter opens what it needs
-before=$(resident_kb "$service")
+before=$(resident_kb serve)
 mq send q y >/dev/null
 until_true failed 2
-after=$(resident_kb "$service")
+after=$(resident_kb serve)
 ((after - before < 1024)) || fail "memory grew from $before to $after KiB"
 again
 mq purge q ALL >/dev/null
@@ -99,14 +95,14 @@ again
 mkdir "$root/run" 2>/dev/null
 adapter 'name = "many"' 'type = "exec"' 'queue = "q"' 'concurrency = 16' 'command = ["sleep", "0.2"]'
 serve
-service=${running[serve]}
+service=$(pid_of serve)
 open_now=$(ls "/proc/$service/fd" | wc -l)
 prlimit --nofile=$((open_now + 4)): --pid "$service" || fail "prlimit"
 seq 60 | mq send q --lines >/dev/null
-before=$(($(cpu_ticks "$service")))
+before=$(cpu_ticks serve)
 deadline=$((SECONDS + 3))
 until ((SECONDS >= deadline)); do read -rt 0.2 <> <(:); done
-used=$(($(cpu_ticks "$service") - before))
+used=$(($(cpu_ticks serve) - before))
 ((used < 150)) || fail "a busy loop without descriptors: $used ticks in 3 s"
 grep -q 'Too many open files' "$work/serve.log" || fail "descriptors were not short: $(words_of serve)"
 prlimit --nofile=1000: --pid "$service" || fail "prlimit"

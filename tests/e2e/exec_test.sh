@@ -11,7 +11,6 @@ python=/usr/bin/python3
 serve() { start serve "$spoolmq" --root "$root" serve && until_true service_answers; }
 bodies() { mq receive "$1" -n 10000 --ack --null | tr '\0' '\n'; }  # of a queue, taken out
 moved() { mq --json adapters "$1" >"$work/adapter" && (($(json "$work/adapter" '$.moved') >= $2)); }
-resident_kb() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
 for queue in q r log; do mq create $queue --backoff 1s || fail "create"; done
 
 # ---- what is said on the command line

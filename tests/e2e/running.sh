@@ -5,6 +5,9 @@
 #   stop NAME             SIGTERM, and its exit code; fails where it takes longer than 30 s
 #   kill_now NAME         SIGKILL, to it and its children
 #   words_of NAME         the end of its log, for a failure
+#   pid_of NAME           and of that process, in /proc:
+#   resident_kb NAME      its memory
+#   cpu_ticks NAME        what it has used so far (100 a second)
 # Whatever runs still when the test ends is killed.
 declare -A running=()
 start() {
@@ -31,6 +34,9 @@ kill_now() {
   kill -KILL -- "-$process"
   wait "$process" 2>/dev/null
 }
+pid_of() { echo "${running[$1]}"; }
+resident_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/$(pid_of "$1")/status"; }
+cpu_ticks() { cut -d')' -f2- "/proc/$(pid_of "$1")/stat" | awk '{ print $12 + $13 }'; }
 words_of() { tail -n 15 "$work/$1.log"; }
 end_all() {
   local process
