@@ -1,9 +1,11 @@
-// libFuzzer's side: one program for all targets; FUZZ_TARGET in the environment names one.
+// libFuzzer's side: one program for all targets; FUZZ_TARGET in the environment names one
+// ("list": prints them).
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "tests/fuzz/target.h"
 
@@ -11,6 +13,10 @@ namespace {
 
 const spoolmq::fuzz::Target& chosen_target() {
   const char* const name = std::getenv("FUZZ_TARGET");
+  if (name != nullptr && std::strcmp(name, "list") == 0) {
+    for (const auto& target : spoolmq::fuzz::targets()) std::puts(target.name.data());
+    std::exit(0);
+  }
   const auto* const target = spoolmq::fuzz::find_target(name == nullptr ? "" : name);
   if (target == nullptr) {
     std::fprintf(stderr, "fuzz_parsers: FUZZ_TARGET names none of its targets\n");

@@ -24,7 +24,7 @@ ninja -C "$build" -j2 fuzz_parsers >"$build.log" 2>&1 || { tail -40 "$build.log"
 fuzzer=$(find "$build" -name fuzz_parsers -type f -perm -u+x | head -1)
 
 corpus=$source_dir/tests/fuzz/corpus
-mapfile -t targets < <(if [[ -n ${2:-} ]]; then echo "$2"; else ls "$corpus"; fi)
+mapfile -t targets < <(if [[ -n ${2:-} ]]; then echo "$2"; else FUZZ_TARGET=list "$fuzzer" 2>/dev/null; fi)
 each=$((seconds / ${#targets[@]}))
 ((each > 0)) || each=1
 mkdir -p "$build/found"

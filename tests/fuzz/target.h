@@ -68,6 +68,7 @@ void templates(std::string_view input);
 void addresses(std::string_view input);
 void xml(std::string_view input);
 void record(std::string_view input);
+void configuration(std::string_view input);  // not with libFuzzer: it needs every adapter
 void segment(std::string_view input);
 void verdicts(std::string_view input);
 void handles(std::string_view input);

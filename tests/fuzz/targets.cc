@@ -9,6 +9,9 @@ namespace {
 constexpr std::array kTargets{
     Target{"addresses", addresses},
     Target{"answers", answers},
+#ifndef SPOOLMQ_FUZZ_WITHOUT_ADAPTERS
+    Target{"configuration", configuration},
+#endif
     Target{"frames", frames},
     Target{"handles", handles},
     Target{"names", names},
