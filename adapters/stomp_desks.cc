@@ -1,11 +1,26 @@
 #include "adapters/stomp_desks.h"
 
+#include <algorithm>
+#include <atomic>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
+
+StompDesks::~StompDesks() {
+  std::vector<std::shared_ptr<StompQueueDesk>> ending;
+  for (auto& [queue, entry] : desks_) ending.push_back(std::move(entry.desk));
+  std::atomic<std::size_t> next{0};  // of those that no thread has taken
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < std::min(ending.size(), kMostEnding); ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t mine = next++; mine < ending.size(); mine = next++) ending[mine].reset();
+    });
+  }
+}
 
 std::shared_ptr<StompQueueDesk> StompDesks::desk(const std::string& queue) {
   const std::lock_guard lock(mutex_);

@@ -17,10 +17,16 @@ namespace spoolmq::adapters {
 class StompDesks {
  public:
   static constexpr std::size_t kMostDesks = 1000;
+  static constexpr std::size_t kMostEnding = 16;  // at a time
 
   // The references outlive it.
   StompDesks(const AdapterPlace& place, StompDeskRules rules, StompMailbox& mailbox)
       : place_(place), rules_(rules), mailbox_(mailbox) {}
+  // Desks end beside one another: each waits for its receiver, and for the syncs of its queue's
+  // end.
+  ~StompDesks();
+  StompDesks(const StompDesks&) = delete;
+  StompDesks& operator=(const StompDesks&) = delete;
 
   // Throws Error(kOsResource) where there are too many.
   std::shared_ptr<StompQueueDesk> desk(const std::string& queue);

@@ -59,14 +59,39 @@ void bury_leftovers(Root& root, const std::string& mailbox) {
   }
 }
 
-bool is_used(Root& root, const std::string& queue) {
+Queue observed(Root& root, const std::string& queue) {
   OpenOptions options;
   options.observer = true;
   options.background = false;
-  Queue opened = root.open_queue(queue, options);
-  const std::vector<Consumer> handles = opened.consumers();
+  return root.open_queue(queue, options);
+}
+
+bool is_used(Root& root, const std::string& queue) {
+  const std::vector<Consumer> handles = observed(root, queue).consumers();
   return std::ranges::any_of(handles,
                              [](const Consumer& one) { return one.alive && !one.observer; });
+}
+
+bool is_old_mailbox(std::string_view queue, std::int64_t wall_ms) {
+  if (!queue.starts_with(kStompMailbox)) return false;
+  const auto id = MessageId::parse(queue.substr(kStompMailbox.size()));
+  return id && wall_ms - id->time_ms() >= kMailboxAge.count();
+}
+
+// It would wait for ever, for somebody who is gone.
+bool is_forlorn(const MessageStatus& one) {
+  const bool is_free = one.state == State::kReady || (one.state == State::kLeased && one.bound);
+  return is_free && one.expires_at_ms == 0;
+}
+bool holds_forlorn_only(Root& root, const std::string& mailbox) {
+  Queue queue = observed(root, mailbox);
+  ScanOptions all;
+  while (true) {
+    const std::vector<MessageStatus> page = queue.scan(all);
+    if (page.empty()) return true;
+    if (!std::ranges::all_of(page, is_forlorn)) return false;
+    all.after_sequence = page.back().sequence;
+  }
 }
 
 void unbind_all(Root& root, const std::string& queue) {
@@ -105,11 +130,21 @@ void remove_room(Root& root, const StompOpening& opening) {
   root.remove_queue(opening.queue, Force::kYes);
 }
 
-void remove_abandoned_rooms(Root& root) {
+void remove_abandoned_rooms(Root& root, std::int64_t wall_ms) {
   for (const std::string& queue : root.queues()) {
-    if (!queue.starts_with(kStompPrivate) || is_used(root, queue)) continue;
-    unbind_all(root, queue);
-    root.remove_queue(queue, Force::kYes);
+    try {
+      if (queue.starts_with(kStompPrivate) && !is_used(root, queue)) {
+        unbind_all(root, queue);
+        root.remove_queue(queue, Force::kYes);
+      } else if (is_old_mailbox(queue, wall_ms) && !is_used(root, queue) &&
+                 holds_forlorn_only(root, queue)) {
+        remove_room(root, {Kind::kMailbox, queue, {}});
+      }
+    } catch (const Error& error) {
+      // Removed meanwhile, or another user's.
+      if (error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kPermission) continue;
+      throw;
+    }
   }
 }
 

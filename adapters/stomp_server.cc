@@ -35,7 +35,8 @@ StompServer::StompServer(const std::string& /*queue*/, StompServerSettings setti
       reception_(settings_.reception, place_, poll_set_, place_.clock->boot_ms()),
       next_token_(Reception::kFirstFreeToken),
       buffer_(kReadBytes, '\0') {
-  tidy({[this] { remove_abandoned_rooms(*place_.root); }});
+  tidy({[this] { remove_abandoned_rooms(*place_.root, clock().wall_ms()); }});
+  abandoned_ms_ = clock().boot_ms();
 }
 
 // Connections end first: what they hold goes back through the desks, which do all that was asked.

@@ -126,6 +126,7 @@ class StompServer final : public PolledAdapter, private StompBackend {
   std::int64_t now_ms_ = 0;               // boot, of this step
   std::int64_t deadline_ms_ = INT64_MAX;  // no connection's is earlier
   std::int64_t extend_ms_ = 0;            // leases are looked at again
+  std::int64_t abandoned_ms_ = 0;         // boot: what others left was looked for, last
   bool served_any_ = false;
 
   std::mutex lock_;             // guards all above that changes

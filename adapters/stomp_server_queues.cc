@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kExtendLookMs = 1'000;
 constexpr std::int64_t kIdleMs = 30'000;  // a queue that nobody used since is closed
+constexpr std::int64_t kAbandonedLookMs = 60'000;
 
 }  // namespace
 
@@ -241,6 +242,9 @@ void StompServer::extend_leases() {
     }
   }
   drop_idle();
+  if (now_ms_ - abandoned_ms_ < kAbandonedLookMs) return;
+  abandoned_ms_ = now_ms_;
+  tidying_.put([this] { remove_abandoned_rooms(*place_.root, clock().wall_ms()); });
 }
 
 // Whoever sends to a queue needs no counter; its desk stays a while.
