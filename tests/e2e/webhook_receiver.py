@@ -2,7 +2,7 @@
 
 FILE gets one JSON line per request: path, headers, body (latin-1), the answer's status, and the time.
 It is written before the answer goes out. What is answered stands in the path:
-  /ok  /status/422/words  /retry/503/2 (Retry-After)  /flaky (503 once, then 200)  /slow  /huge
+  /ok  /status/422/words  /retry/503/2 (Retry-After)  /flaky (500 once, then 200)  /slow  /huge
   /cut (hangs up without an answer)  /busy  /redirect
 PORT 0: the kernel's choice; it is printed.
 """

@@ -21,7 +21,7 @@ receive_at "$port"
 # Field of the last request (python's words for it): line["headers"]["Idempotency-Key"]
 last() { tail -n 1 "$got" | python3 -c 'import json, sys; line = json.loads(sys.stdin.read()); print(eval(sys.argv[1]))' "$1"; }
 requests() { wc -l <"$got"; }
-fresh() { mq create "$1" --backoff 100ms --max-failures "${2:-3}" >/dev/null || fail "create $1"; : >"$got"; }
+fresh() { queue=$1 && mq create "$1" --backoff 100ms --max-failures "${2:-3}" >/dev/null || fail "create $1"; : >"$got"; }
 once() { timeout 60 "$spoolmq" --root "$root" webhook "$1" --url "$url$2" --once "${@:3}" >"$work/out" 2>"$work/err"; }
 
 # ---- One message: what the receiver sees
@@ -74,6 +74,13 @@ mq send failing x >/dev/null
 once failing /status/500
 same 3 "$(requests)" "tries before max-failures"
 counted 1 dead failing
+for tries in 408/2 425/2 501/2 400/1 404/1 410/1; do  # what is another's fault is tried again
+  fresh "status-${tries%/*}" 2
+  mq send "$queue" x >/dev/null
+  once "$queue" "/status/${tries%/*}"
+  same "${tries#*/}" "$(requests)" "tries after ${tries%/*}"
+  counted 1 dead "$queue"
+done
 fresh huge 1
 mq send huge x >/dev/null
 once huge /huge
