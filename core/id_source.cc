@@ -68,10 +68,19 @@ std::uint64_t random_step() {
 
 std::uint64_t random_bits() {
   std::uint64_t bits = 0;
-  for (;;) {
-    const ssize_t got = getrandom(&bits, sizeof bits, 0);
-    if (got == static_cast<ssize_t>(sizeof bits)) return bits;
-    if (got < 0 && errno != EINTR) throw Error::from_errno(errno, "read random bits", "getrandom");
+  fill_with_random_bits({&bits, 1});
+  return bits;
+}
+
+void fill_with_random_bits(std::span<std::uint64_t> into) {
+  std::span<std::byte> left = std::as_writable_bytes(into);
+  while (!left.empty()) {
+    const ssize_t got = getrandom(left.data(), left.size(), 0);
+    if (got > 0) {
+      left = left.subspan(static_cast<std::size_t>(got));
+    } else if (errno != EINTR) {
+      throw Error::from_errno(errno, "read random bits", "getrandom");
+    }
   }
 }
 

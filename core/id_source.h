@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <span>
 
 #include "core/clock.h"
 #include "spoolmq/id.h"
@@ -28,5 +29,7 @@ class IdSource {
 
 // 64 bits from getrandom(2).
 std::uint64_t random_bits();
+// As many as there is room for, by as few calls of it as it allows.
+void fill_with_random_bits(std::span<std::uint64_t> into);
 
 }  // namespace spoolmq

@@ -15,10 +15,16 @@ constexpr std::size_t kMostCachedFiles = 4096;
 constexpr char kPragmas[] =
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=NORMAL;"
-    "PRAGMA wal_autocheckpoint=0;"
     "PRAGMA cache_size=-2048;"
     "PRAGMA journal_size_limit=4194304;"
     "PRAGMA secure_delete=OFF;";
+
+// Of the log: a header and a page (https://sqlite.org/walformat.html).
+constexpr std::uint64_t kFrameBytes = kPageBytes + 24;
+
+std::uint64_t log_bytes(int frames) {
+  return static_cast<std::uint64_t>(std::max(frames, 0)) * kFrameBytes;
+}
 
 std::string index_path(const Dir& dir, std::uint64_t generation) {
   return dir.path() + "/" + names::index_file(generation);
@@ -207,14 +213,11 @@ std::uint64_t Index::checkpoint_some() {
   int moved = 0;
   db_.checkpoint(SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
   // The file keeps its length; what counts is what the next writer cannot overwrite.
-  return static_cast<std::uint64_t>(std::max(frames - moved, 0)) * (kPageBytes + 24);
+  return log_bytes(frames - moved);
 }
 
 bool Index::log_is_over(std::uint64_t bytes_allowed) {
-  sqlite3_file* const log = log_file();
-  sqlite3_int64 bytes = 0;
-  return log != nullptr && log->pMethods->xFileSize(log, &bytes) == SQLITE_OK &&
-         static_cast<std::uint64_t>(bytes) > bytes_allowed;
+  return log_bytes(db_.log_frames()) > bytes_allowed;
 }
 
 bool Index::checkpoint_all() { return db_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }

@@ -34,10 +34,15 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
   Stmt& select = request.from.empty() ? sql_->claim : sql_->claim_from;
   select.bind(1, static_cast<std::int64_t>(request.max));
   if (!request.from.empty()) select.bind(2, request.from);
+  std::vector<Row> rows = read_rows(select);
+  std::vector<std::uint64_t> tokens(rows.size());
+  fill_with_random_bits(tokens);
   std::vector<Claimed> claimed;
-  for (Row& row : read_rows(select)) {
+  claimed.reserve(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Row& row = rows[i];
     row.counters.deliveries += 1;
-    row.token = random_bits() | 1;  // never 0
+    row.token = tokens[i] | 1;  // never 0
     row.holder = request.holder;
     row.due = now.boot_ms + request.length_ms;
     row.lease_wall_ms = request.holder == 0 ? now.wall_ms + request.length_ms : 0;

@@ -187,7 +187,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   Draft draft(Parcel& parcel, const std::string& body, const MessageId& file);
   bool is_one_group(std::span<const Message* const> messages, const SendOptions& options);
   MessageId next_id() { return ids_->next(); }
-  [[nodiscard]] const std::string& sender_name() const { return options_.name; }
+  // What a message says of who sent it, where the caller left it empty.
+  [[nodiscard]] Sender sender() const;
+  static void sign(Message& message, const Sender& sender);
   // Acknowledges all of them, or none: then the outcome of at least one is kLost.
   std::vector<LeaseOutcome> ack_all(std::span<const Receipt> receipts);
   // What an ack_all would answer now; changes nothing.
@@ -270,7 +272,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     std::uint64_t group_end = 0;
     bool reserved = false;
   };
-  void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings);
+  void prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings,
+               const Sender& sender);
   Settings settings_for(const SendOptions& options);
   void check_send_allowed(std::uint64_t bytes, const SendOptions& options);
   Parcel accept(std::vector<Message> messages, const SendOptions& options, const Settings& settings,

@@ -19,7 +19,19 @@ constexpr std::uint64_t kSliceBytes = 8 << 20;
 
 }  // namespace
 
-void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings) {
+Sender QueueImpl::sender() const {
+  return {getuid(), static_cast<std::uint32_t>(getpid()), options_.name};
+}
+
+void QueueImpl::sign(Message& message, const Sender& sender) {
+  if (message.from.pid != 0) return;
+  message.from.uid = sender.uid;
+  message.from.pid = sender.pid;
+  if (message.from.name.empty()) message.from.name = sender.name;
+}
+
+void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Settings& settings,
+                        const Sender& sender) {
   Message& message = outgoing.message;
   check_fields(name(), message);
   if (!settings.content_type.empty() && message.header("content-type") == nullptr) {
@@ -39,11 +51,7 @@ void QueueImpl::prepare(Outgoing& outgoing, const SendOptions& options, const Se
       message.expires_at_ms = now_ms;
     }
   }
-  if (message.from.pid == 0) {
-    message.from.uid = getuid();
-    message.from.pid = static_cast<std::uint32_t>(getpid());
-    if (message.from.name.empty()) message.from.name = options_.name;
-  }
+  sign(message, sender);
   const Durability durability = options.durability.value_or(settings.durability);
   outgoing.flags =
       static_cast<std::uint16_t>((durability == Durability::kOs ? record::kOsDurability : 0) |
@@ -82,6 +90,7 @@ void QueueImpl::check_send_allowed(std::uint64_t bytes, const SendOptions& optio
 QueueImpl::Parcel QueueImpl::accept(std::vector<Message> messages, const SendOptions& options,
                                     const Settings& settings, Refusals refusals) {
   Parcel parcel{std::vector<Outgoing>(messages.size()), options, settings};
+  const Sender sender = this->sender();
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     Outgoing& one = parcel.outgoing[i];
@@ -96,7 +105,7 @@ QueueImpl::Parcel QueueImpl::accept(std::vector<Message> messages, const SendOpt
       message.body = {};
       one.body = std::make_unique<NewFile>(std::move(file));
     }
-    prepare(one, options, settings);
+    prepare(one, options, settings, sender);
     bytes += record::encoded_size(message) + (message.large_body ? message.large_body->length : 0);
   }
   if (refusals == Refusals::kAsUsual) check_send_allowed(bytes, options);

@@ -55,7 +55,7 @@ SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
   std::vector<Outgoing> outgoing(1);
   outgoing[0].message = std::move(message);
   outgoing[0].body = std::move(body);
-  prepare(outgoing[0], options, settings);
+  prepare(outgoing[0], options, settings, sender());
   check_send_allowed(0, options);
   reserve(outgoing, options, settings);
   if (outgoing[0].result.duplicate) return outgoing[0].result;

@@ -17,6 +17,15 @@ std::vector<std::byte> read_range(File& file, ByteRange range) {
   return bytes;
 }
 
+// How far the file can be read, at most to `limit`. Not by fstat(2) where a read tells as much:
+// since Linux 6.13 a file that was looked at gets a time of its own with its next write (multigrain
+// timestamps), and then its writer's next sync has an inode to write, too.
+std::uint64_t readable_end(File& file, std::uint64_t limit) {
+  std::byte last{};
+  if (limit > 0 && file.read_at({&last, 1}, limit - 1) == 1) return limit;
+  return std::min(limit, file.status().size);
+}
+
 bool only_zeros(File& file, ByteRange range) {
   for (std::uint64_t at = range.begin; at < range.end; at += kWindowBytes) {
     const std::vector<std::byte> bytes =
@@ -129,7 +138,7 @@ bool is_own_file(File& file, const MessageId& id) {
 ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std::uint64_t limit,
                         std::uint64_t promised_end,
                         const std::function<void(ScannedRecord&&)>& visit) {
-  limit = std::min(limit, file.status().size);
+  limit = readable_end(file, limit);
   promised_end = std::min(promised_end, limit);
   Scanner scanner(file, id, limit);
   ScanResult result;

@@ -66,14 +66,25 @@ Db::Db(const std::string& path, const char* vfs) : path_(path) {
     sqlite3_close_v2(failed);
     throw error;
   }
+  // In the place of SQLite's own hook, which makes checkpoints.
+  sqlite3_wal_hook(
+      db_,
+      [](void* frames, sqlite3*, const char*, int in_log) {
+        *static_cast<int*>(frames) = in_log;
+        return SQLITE_OK;
+      },
+      log_frames_.get());
 }
 
 Db::Db(Db&& other) noexcept
-    : db_(std::exchange(other.db_, nullptr)), path_(std::move(other.path_)) {}
+    : db_(std::exchange(other.db_, nullptr)),
+      path_(std::move(other.path_)),
+      log_frames_(std::move(other.log_frames_)) {}
 
 Db& Db::operator=(Db&& other) noexcept {
   std::swap(db_, other.db_);
   std::swap(path_, other.path_);
+  std::swap(log_frames_, other.log_frames_);
   return *this;
 }
 

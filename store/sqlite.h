@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,7 +50,9 @@ class Db {
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   // True if the file was unlinked or renamed under us (SQLITE_FCNTL_HAS_MOVED).
   bool has_moved();
-  // Bytes of the write-ahead log, counted in frames that a checkpoint has not moved yet.
+  // How many pages the write-ahead log held after this connection's last commit. Not by the log's
+  // length: looking at a file costs its next sync a write (spool_scan.cc).
+  [[nodiscard]] int log_frames() const { return *log_frames_; }
   // SQLite's own handle of the log (SQLITE_FCNTL_JOURNAL_POINTER); null before its first use.
   sqlite3_file* log_file();
   // PASSIVE or TRUNCATE checkpoint; false if a reader kept it from finishing.
@@ -61,6 +64,7 @@ class Db {
  private:
   sqlite3* db_ = nullptr;
   std::string path_;
+  std::unique_ptr<int> log_frames_ = std::make_unique<int>(0);  // the hook's: it stays where it is
 };
 
 // Bind in order with `<<`-free calls; columns by number. reset() is implied by run() and rows().

@@ -151,11 +151,7 @@ void Transaction::Impl::complete_messages() {
     one.has_our_id = message.id.is_nil();
     if (one.has_our_id) message.id = first.next_id();
     if (message.sent_at_ms == 0) message.sent_at_ms = first.wall_ms();
-    if (message.from.pid == 0) {
-      message.from.uid = ::getuid();
-      message.from.pid = static_cast<std::uint32_t>(::getpid());
-      if (message.from.name.empty()) message.from.name = first.sender_name();
-    }
+    QueueImpl::sign(message, first.sender());
   }
 }
 
