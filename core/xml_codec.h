@@ -16,6 +16,7 @@
 #include <string_view>
 #include <variant>
 
+#include "core/record_fields.h"
 #include "spoolmq/message.h"
 
 namespace spoolmq::xml {
@@ -23,6 +24,13 @@ namespace spoolmq::xml {
 // Hostile input is refused by a scan of the bytes before any tree is built.
 inline constexpr std::size_t kMaxDepth = 64;
 inline constexpr std::size_t kMaxNodes = 100'000;  // elements, attributes, text runs, comments, PIs
+
+// A body is text unless escaping makes it larger than this.
+inline constexpr std::size_t kMaxEscapedBodyBytes = 2 * kMaxInlineBodyBytes;
+// The longest file that encode makes and decode takes: a byte of a field becomes at most six,
+// "&quot;".
+inline constexpr std::size_t kMaxFileBytes =
+    kMaxEscapedBodyBytes + 8 * record::kMaxEncodedFieldBytes;
 
 struct Refusal {
   std::size_t offset = 0;  // byte of the input where it was noticed

@@ -19,12 +19,7 @@ inline constexpr char kMillisecondsSuffix[] = "-ms";
 // An attribute that holds what XML cannot carry.
 inline constexpr char kBase64Suffix[] = "-base64";
 
-// A body is text unless escaping makes it larger than this; so every file is at most kMaxFileBytes.
-inline constexpr std::size_t kMaxEscapedBodyBytes = 2 * kMaxInlineBodyBytes;
 static_assert(kMaxInlineBodyBytes / 3 * 4 / 76 * 77 < kMaxEscapedBodyBytes, "base64 fits as well");
-// A byte of a field takes at most six, "&quot;".
-inline constexpr std::size_t kMaxFileBytes =
-    kMaxEscapedBodyBytes + 8 * record::kMaxEncodedFieldBytes;
 
 // The limits of message.h. Whoever accepts a message sees to them; a file with another is refused.
 inline bool within_limits(const Message& message) {

@@ -8,11 +8,7 @@
 #include "store/spool_scan.h"
 
 namespace spoolmq {
-namespace {
-
-constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
-
-}  // namespace
+namespace {}  // namespace
 
 Location encode_own_file(const OwnFile& made, const Message& message, std::uint16_t flags,
                          std::vector<std::byte>& bytes) {
@@ -39,7 +35,7 @@ Location encode_own_file(const OwnFile& made, const Message& message, std::uint1
 std::optional<OwnMessage> read_own_file(File& file, const MessageId& id, names::SpoolKind kind) {
   const std::uint64_t size = file.status().size;
   if (kind == names::SpoolKind::kXml) {
-    if (size > kLongestXmlBytes) return std::nullopt;
+    if (size > xml::kMaxFileBytes) return std::nullopt;
     std::vector<std::byte> bytes(size);
     bytes.resize(file.read_at(bytes, 0));
     auto decoded = xml::decode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

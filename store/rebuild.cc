@@ -12,8 +12,6 @@
 namespace spoolmq {
 namespace {
 
-constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
-
 std::vector<std::string> index_files(Dir& dir, std::uint64_t generation) {
   std::vector<std::string> files;
   dir.list([&](std::string_view file) {
@@ -140,7 +138,7 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::
   for (const names::SpoolName& name : files) {
     const std::string file_name = names::spool_file(name.file, name.kind);
     if (name.kind == names::SpoolKind::kXml) {
-      const auto bytes = read_file(shard, file_name, kLongestXmlBytes);
+      const auto bytes = read_file(shard, file_name, xml::kMaxFileBytes);
       auto decoded = xml::decode(bytes ? *bytes : "");
       const auto* const good = std::get_if<xml::Decoded>(&decoded);
       if (good == nullptr) {

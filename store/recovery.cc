@@ -16,7 +16,6 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kBootMarkBytes = 1024;
-constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
 constexpr std::int64_t kClockSlackMs = 24 * 3600 * 1000;
 constexpr std::size_t kRowsPerTransaction = 10'000;
 constexpr std::uint32_t kShards = 256;
@@ -359,7 +358,7 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
   if (known && known->sealed) return;
   const std::string file_name = names::spool_file(name.file, name.kind);
   if (name.kind == names::SpoolKind::kXml) {
-    const auto bytes = read_file(shard, file_name, kLongestXmlBytes);
+    const auto bytes = read_file(shard, file_name, xml::kMaxFileBytes);
     if (!bytes) return;
     if (bytes->find_first_not_of('\0') == std::string::npos) {
       shard.unlink(file_name);  // durability os: the power took its bytes

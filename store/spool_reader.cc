@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kOpenFiles = 16;
 constexpr std::uint64_t kReadTogetherBytes = 1 << 20;
-constexpr std::size_t kLongestXmlBytes = 2 * kMaxInlineBodyBytes + 4 * kMaxFieldBytes;
 
 // Blocks that were allocated and never reached the device read as zeros; a record never does.
 bool is_blank(std::span<const std::byte> bytes) {
@@ -54,7 +53,7 @@ Loaded SpoolReader::load(const MessageId& id, const Location& at) {
 Loaded SpoolReader::load_xml(const MessageId& id, const Location& at) {
   Dir* const shard = dir_.existing_shard(at.file.shard());
   if (shard == nullptr) return Damage::kMissing;
-  const auto bytes = read_file(*shard, names::spool_file(at.file, at.kind), kLongestXmlBytes);
+  const auto bytes = read_file(*shard, names::spool_file(at.file, at.kind), xml::kMaxFileBytes);
   if (!bytes) return Damage::kMissing;
   auto decoded = xml::decode(*bytes);
   auto* const good = std::get_if<xml::Decoded>(&decoded);

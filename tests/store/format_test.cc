@@ -56,6 +56,22 @@ TEST(Format, IsTheQueuesUnlessTheSendSaysOtherwise) {
   EXPECT_EQ(files_named(world, ".seg"), 1U);
 }
 
+TEST(Format, ReadsTheLongestXmlFileThatItWrites) {
+  constexpr std::size_t kEscaped = sizeof "&amp;" - 1;
+  Settings settings;
+  settings.format = Format::kXml;
+  settings.body_inline = kMaxInlineBodyBytes;
+  StoreWorld world(settings);
+  Message longest = text(std::string(2 * kMaxInlineBodyBytes / kEscaped, '&'));
+  const std::string value(std::size_t{60} << 10, '&');
+  for (int i = 0; i < 16; ++i) longest.headers.emplace_back("h" + std::to_string(i), value);
+  world.queue().send(longest);
+  const std::optional<Delivery> delivery = world.queue().receive();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->message().body == longest.body);  // not EXPECT_EQ: it would print them
+  EXPECT_TRUE(delivery->message().headers == longest.headers);
+}
+
 TEST(Format, SurvivesAPowerCutAndARebuildInBothKinds) {
   StoreWorld world;
   world.queue().send(text("binary"));
