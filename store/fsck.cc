@@ -49,8 +49,12 @@ void QueueImpl::fsck_index(std::vector<FsckFinding>& findings) {
     }
     Stmt counts = session.index.db().prepare("SELECT state,count(*) FROM m GROUP BY state");
     while (counts.step()) {
-      const auto state = static_cast<RowState>(counts.integer(0));
-      if (session.index.count(state).messages == counts.integer(1)) continue;
+      const std::int64_t state = counts.integer(0);
+      const bool is_state = state >= 1 && state < static_cast<std::int64_t>(kRowStates);
+      if (is_state &&
+          session.index.count(static_cast<RowState>(state)).messages == counts.integer(1)) {
+        continue;
+      }
       findings.push_back({"index", names::index_file(session.index.generation()),
                           "the counter of a state is wrong"});
     }
