@@ -8,7 +8,6 @@
 #include "store/spool_scan.h"
 
 namespace spoolmq {
-namespace {}  // namespace
 
 Location encode_own_file(const OwnFile& made, const Message& message, std::uint16_t flags,
                          std::vector<std::byte>& bytes) {
