@@ -90,7 +90,7 @@ void add_body(ordered_json& object, std::string_view body) {
 }
 
 std::string json_line(const ordered_json& object) {
-  return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return printable_json(object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 void print_line(const ordered_json& object) {

@@ -216,7 +216,7 @@ int run_trace(Context& context, const Arguments& arguments) {
   const std::vector<std::string> lines =
       queue.trace(find_id(queue, "trace", arguments.operands[1]));
   for (const std::string& line : lines) {
-    write_out((context.json ? line : history_text(line)) + "\n");
+    write_out((context.json ? printable_json(line) : history_text(line)) + "\n");
   }
   return lines.empty() ? kNothing : kDone;
 }

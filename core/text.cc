@@ -189,6 +189,22 @@ std::string printable(std::string_view bytes) {
   return text;
 }
 
+std::string printable_json(std::string_view json) {
+  std::string text;
+  text.reserve(json.size());
+  while (!json.empty()) {
+    const Utf8Char c = front_utf8(json);
+    const std::size_t length = std::max<std::size_t>(c.length, 1);
+    if (c.length != 0 && c.code >= 0x20 && steers_terminal(c.code)) {
+      text += "\\u" + hex16(c.code).substr(12);  // none of them is above U+FFFF
+    } else {
+      text.append(json, 0, length);
+    }
+    json.remove_prefix(length);
+  }
+  return text;
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string made(text);
   for (char& c : made) {

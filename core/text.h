@@ -22,6 +22,8 @@ std::optional<std::uint64_t> parse_hex16(std::string_view text);
 
 // Replaces control characters and invalid UTF-8 by '?' so that a value is safe on a terminal.
 std::string printable(std::string_view bytes);
+// JSON whose strings are safe on a terminal: what would steer one is escaped, which means the same.
+std::string printable_json(std::string_view json);
 
 std::string ascii_lower(std::string_view text);  // A to Z; other bytes stay
 

@@ -90,6 +90,13 @@ TEST(PrintLine, EndsTheLineOnStdout) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "{\"a\":1}\n");
 }
 
+TEST(JsonLine, EscapesWhatWouldSteerATerminal) {
+  const std::string hostile = "a\x1b[2J\x7f\u009b1m\u202e\u2066\nä";
+  const std::string line = json_line({{"text", hostile}});
+  EXPECT_EQ(line, R"({"text":"a\u001b[2J\u007f\u009b1m\u202e\u2066\nä"})");
+  EXPECT_EQ(nlohmann::json::parse(line)["text"], hostile);
+}
+
 TEST(StatusJson, ShowsALeaseOnlyWhereOneRuns) {
   MessageStatus status;
   status.id = *MessageId::parse(kId);
