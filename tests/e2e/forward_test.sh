@@ -102,6 +102,7 @@ adapter 'type = "forward"' 'queue = "far"' "to = [\"127.0.0.1:$port\", \"127.0.0
 start serve "$spoolmq" --root "$root" serve
 until_true service_answers
 printf 0 | mq send far >/dev/null || fail "send"
+until_true count_is 0 ready far
 until_true count_is 0 leased far
 until_true state_is forward-far running
 stop rabbit
