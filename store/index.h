@@ -192,6 +192,8 @@ class Index {
   std::vector<Reservation> reservations_of(std::uint64_t holder);
   void remember_id(const MessageId& id, std::int64_t until_ms);  // as "i:"; returned with its place
   void forget_key(std::string_view key);
+  // Only where it stands for that message: by now it may have become another's.
+  void forget_key_of(const MessageId& id, std::string_view key, const Now& now);
   void drop_old_keys(const Now& now);
 
   // ---- leases (index_lease.cc)

@@ -263,6 +263,10 @@ void Index::remember_id(const MessageId& id, std::int64_t until_ms) {
 
 void Index::forget_key(std::string_view key) { sql_->key_drop.bind(1, key).run(); }
 
+void Index::forget_key_of(const MessageId& id, std::string_view key, const Now& now) {
+  if (known_key(key, now) == id) forget_key(key);
+}
+
 void Index::drop_old_keys(const Now& now) { sql_->keys_old.bind(1, now.wall_ms).run(); }
 
 }  // namespace spoolmq

@@ -141,13 +141,12 @@ void QueueImpl::give_back(const Taken& taken) {
 
 void QueueImpl::finish_move(const Taken& taken, std::span<const KeyOf> dedupe_keys) {
   transact(layout::Purpose::kFix, [&](Session& session) {
-    // They may come back. A key may have become a later message's since.
+    // They may come back.
     for (const Receipt& receipt : taken.receipts) {
       session.index.forget_key("i:" + receipt.id.text());
     }
     for (const KeyOf& one : dedupe_keys) {
-      const std::string key = "k:" + one.key;
-      if (session.index.known_key(key, session.now) == one.id) session.index.forget_key(key);
+      session.index.forget_key_of(one.id, "k:" + one.key, session.now);
     }
     for (const Receipt& receipt : taken.receipts) {
       Index::Found found = session.index.find_lease(receipt, session.now);

@@ -367,9 +367,7 @@ std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
       with_leases(receipts, AfterLease::kSync, {}, [&keys](Session& session, Row& row) {
         session.index.forget_key("i:" + row.id.text());
         if (const auto known = keys.find(row.id); known != keys.end()) {
-          const std::string key = "k:" + known->second;
-          // By now it may stand for another message.
-          if (session.index.known_key(key, session.now) == row.id) session.index.forget_key(key);
+          session.index.forget_key_of(row.id, "k:" + known->second, session.now);
         }
         session.index.remove(row, session.now);
       });

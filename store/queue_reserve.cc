@@ -229,7 +229,7 @@ bool QueueImpl::withdraw(const MessageId& id) {
     if (!withdrawn) return;
     session.index.remove(*row, session.now);
     session.index.forget_key("i:" + id.text());
-    if (session.index.known_key(key, session.now) == id) session.index.forget_key(key);
+    session.index.forget_key_of(id, key, session.now);
   });
   if (!withdrawn) return false;
   sync_log();
