@@ -33,11 +33,14 @@ inline sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
+// Connected within 20 s: between its bind(2) and its listen(2) a socket refuses.
 inline Descriptor connect_there(const std::string& path) {
   const sockaddr_un address = address_of(path);
   Descriptor made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(::connect(made.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-            0);
+  EXPECT_TRUE(until([&] {
+    return ::connect(made.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+           0;
+  })) << path;
   EXPECT_EQ(::fcntl(made.number(), F_SETFL, O_NONBLOCK), 0);
   return made;
 }
