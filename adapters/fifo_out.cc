@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "adapters/answer_line.h"
-#include "adapters/whole_body.h"
 #include "adapters/fifo_pair.h"
+#include "adapters/whole_body.h"
 #include "core/log.h"
 #include "spoolmq/error.h"
 
@@ -169,14 +169,14 @@ void FifoOut::forget_stream() {
   queued_ = 0;
 }
 
-// What is under way is ready again. Nothing is left in the pipe for the next reader, who would
-// not know where in a message it begins: with both ends closed the kernel drops it.
+// Nothing is left in the pipe for the next reader, who would not know where in a message it begins:
+// with both ends closed the kernel drops it. Only then what is under way is ready again.
 void FifoOut::close(std::string_view why) {
   log::info("closed", {{"adapter", place_.name}, {"fifo", settings_.fifo.path}, {"why", why}});
-  forget_stream();
   end_.close();
   answers_.reset();
   answer_lines_.reset();
+  forget_stream();
 }
 
 bool FifoOut::is_reader_there() const {
