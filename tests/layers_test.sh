@@ -10,37 +10,39 @@ export LC_ALL=C
 # public_header SOURCE FOLDER HEADER: whether FOLDER installs spoolmq/NAME.h.
 public_header() { [[ -f $1/$2/include/$3 ]]; }
 
-# refusal SOURCE FILE HEADER: prints why FILE may not include HEADER; nothing if it may.
-refusal() {
+# find_refusal SOURCE FILE HEADER: why FILE may not include HEADER into `why`; nothing if it may. Not
+# printed: a process for each of some thousand lines takes its time.
+find_refusal() {
   local source=$1 file=$2 header=$3
   local folder=${file%%/*} from_public='' to=''
+  why=''
   [[ $file == */include/spoolmq/* ]] && from_public=yes
 
   case $header in
-    ../* | ./*) echo 'a relative path'; return ;;
+    ../* | ./*) why='a relative path'; return ;;
     spoolmq/*)
       if public_header "$source" core "$header"; then to=core
       elif public_header "$source" store "$header"; then to=store
-      else echo 'no such public header'; return; fi ;;
+      else why='no such public header'; return; fi ;;
     core/* | store/* | watcher/* | adapters/* | cli/*)
       to=${header%%/*}
-      [[ -z $from_public ]] || { echo 'a private header, from an installed one'; return; }
-      [[ $folder != samples ]] || { echo 'a private header, from a sample'; return; }
-      [[ $to != store || $folder == store ]] || { echo 'a private header of store/'; return; }
-      [[ -f $source/$header ]] || { echo 'no such header'; return; } ;;
-    tests/*) echo 'a header of the tests'; return ;;
+      [[ -z $from_public ]] || { why='a private header, from an installed one'; return; }
+      [[ $folder != samples ]] || { why='a private header, from a sample'; return; }
+      [[ $to != store || $folder == store ]] || { why='a private header of store/'; return; }
+      [[ -f $source/$header ]] || { why='no such header'; return; } ;;
+    tests/*) why='a header of the tests'; return ;;
     sqlite3.h)
       [[ -z $from_public &&
         ($folder == store || $file == adapters/*identity* || $file == cli/bench/*limits*) ]] ||
-        echo 'SQLite is for store/, the identities of imports and the limits of the machine'
+        why='SQLite is for store/, the identities of imports and the limits of the machine'
       return ;;
-    CLI/*) [[ $file == cli/*.cc ]] || echo 'CLI11 is for one .cc of cli/'; return ;;
+    CLI/*) [[ $file == cli/*.cc ]] || why='CLI11 is for one .cc of cli/'; return ;;
     asio.hpp | asio/*)
-      [[ $folder == adapters || $folder == cli ]] || echo 'Asio is for adapters/ and cli/'
+      [[ $folder == adapters || $folder == cli ]] || why='Asio is for adapters/ and cli/'
       return ;;
     *)
       # An installed header may use the language and the C and C++ libraries, nothing to install.
-      [[ -z $from_public || $header =~ ^[a-z_]+$ ]] || echo 'not the standard library'
+      [[ -z $from_public || $header =~ ^[a-z_]+$ ]] || why='not the standard library'
       return ;;
   esac
 
@@ -49,7 +51,7 @@ refusal() {
     adapters:core | adapters:store | adapters:watcher | adapters:adapters) ;;
     cli:*) ;;
     samples:*) ;;
-    *) echo "$folder/ may not include $to/" ;;
+    *) why="$folder/ may not include $to/" ;;
   esac
 }
 
@@ -62,7 +64,7 @@ check() {
     includes=$((includes + 1))
     file=${location%:*}
     line=${location##*:}
-    why=$(refusal "$source" "$file" "$header")
+    find_refusal "$source" "$file" "$header"
     [[ -z $why ]] || echo "$file:$line: $header: $why"
     [[ $header != CLI/* || " ${cli11[*]-} " == *" $file "* ]] || cli11+=("$file")
   done < <(cd "$source" && find core store watcher adapters cli samples \
