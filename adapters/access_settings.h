@@ -24,7 +24,9 @@ template <typename Settings>
 inline constexpr auto kAccessRows = std::to_array<KeyRow<Settings>>({
     {{"passwords", "PATH", "names and hashed passcodes, as spoolmq passwd writes them"},
      [](Settings& to, const KeyValue& given) { read_passwords(to.access, given); }},
-    {{"rights", "WHO: RIGHT… QUEUE…", "who may send, receive, browse, create (default: nobody)",
+    {{"rights", "ROW",
+      "'WHO: RIGHT… PATTERN…' as 'alice: send receive orders.#'; WHO: a login, unix:USER, "
+      "unix-group:GROUP, cert:SUBJECT, *; rights: send receive browse create * (default: nobody)",
       KeyTimes::kMany},
      [](Settings& to, const KeyValue& given) { add_rights(to.access, given); }},
 });

@@ -29,6 +29,11 @@ bool speaks_of(const KnownImport& known, const IdentityDatabase::Statement& row,
                const FileIdentity& file, const std::optional<std::uint64_t>& content) {
   constexpr int kContent = 8;
   if (known.file == file) return true;
+  if (known.file.device != file.device) {
+    const bool differs =
+        content && !row.is_null(kContent) && row.unsigned_integer(kContent) != *content;
+    return known.file.same_but_for_device(file) && !differs;
+  }
   if (!known.file.same_content_as(file)) return false;
   if (known.state == ImportState::kDone) return false;
   return row.is_null(kContent) || (content && row.unsigned_integer(kContent) == *content);
@@ -45,17 +50,26 @@ FileIdentity identity_of(const FileStatus& status) {
   return {status.device, status.inode, status.size, status.mtime_ns, status.ctime_ns};
 }
 
+bool FileIdentity::same_but_for_device(const FileIdentity& other) const {
+  FileIdentity here = *this;
+  here.device = other.device;
+  return here == other;
+}
+
 ImportIdentity::ImportIdentity(IdentityDatabase& database) : database_(database) {}
 
 std::optional<KnownImport> ImportIdentity::find(const FileIdentity& file,
                                                 const std::optional<std::uint64_t>& content) {
-  auto row = database_.prepare(std::string(kColumns) + "WHERE device = ? AND inode = ?");
-  row.bind(1, file.device).bind(2, file.inode);
+  auto row = database_.prepare(std::string(kColumns) + "WHERE inode = ?");
+  row.bind(1, file.inode);
+  std::optional<KnownImport> renumbered;
   while (row.step()) {
     KnownImport known = read_row(row);
-    if (speaks_of(known, row, file, content)) return known;
+    if (!speaks_of(known, row, file, content)) continue;
+    if (known.file.device == file.device) return known;
+    renumbered = std::move(known);
   }
-  return std::nullopt;
+  return renumbered;
 }
 
 std::optional<KnownImport> ImportIdentity::find(const MessageId& id) {
@@ -88,7 +102,9 @@ void ImportIdentity::insert_claims(const DirectoryIdentity& directory,
   auto insert = database_.prepare(
       "INSERT INTO imports(id, state, directory_device, directory_inode, name, device, inode, size,"
       " mtime_ns, ctime_ns, content, claimed_at_ms) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  auto refresh = database_.prepare("UPDATE imports SET ctime_ns = ?, name = ? WHERE id = ?");
+  auto refresh = database_.prepare(
+      "UPDATE imports SET ctime_ns = ?, name = ?, device = ?, directory_device = ?"
+      " WHERE id = ?");
   for (ImportClaim& claim : claims) {
     if (const auto known = find(claim.file, claim.content)) {
       claim.id = known->id;
@@ -96,7 +112,8 @@ void ImportIdentity::insert_claims(const DirectoryIdentity& directory,
       claim.records = known->records;
       // So that the next look needs no content to know it.
       if (known->file != claim.file || known->name != claim.name) {
-        refresh.bind(1, claim.file.ctime_ns).bind(2, claim.name).bind(3, claim.id).run();
+        refresh.bind(1, claim.file.ctime_ns).bind(2, claim.name).bind(3, claim.file.device);
+        refresh.bind(4, directory.device).bind(5, claim.id).run();
       }
       continue;
     }

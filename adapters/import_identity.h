@@ -28,6 +28,9 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
   // The same but for the time of change of its inode: renaming or linking it moves that one.
   [[nodiscard]] bool same_content_as(const FileIdentity& other) const;
+  // The same but for the number of its device, which another boot, or a disk that was plugged in
+  // again, may have changed.
+  [[nodiscard]] bool same_but_for_device(const FileIdentity& other) const;
 };
 FileIdentity identity_of(const FileStatus& status);
 
@@ -62,7 +65,8 @@ class ImportIdentity {
   // Where only the time of change differs, it depends on the row. An intent or kept one matches if
   // its content is equal, or if it has none (a large file: taking its bytes into the queue by a
   // link changes that time). A done one does not, for the file it speaks of may be gone and another
-  // have its inode; hence `changed`.
+  // have its inode; hence `changed`. Where only the device differs, the row matches, unless the
+  // content is known to be another; one of the device itself comes first.
   std::optional<KnownImport> find(const FileIdentity& file,
                                   const std::optional<std::uint64_t>& content);
   std::optional<KnownImport> find(const MessageId& id);

@@ -2,7 +2,7 @@
 // From one queue to another, in this root or in another one (another disk, another user's): each
 // message is leased here, sent there under its own id with all that it carries, and passed on here
 // only when it is durable there. Cut anywhere it is here, or there, or in both, and then the
-// destination knows its id when it comes again, for 7 days or until its index is rebuilt.
+// destination knows its id when it comes again, for its id-window or until its index is rebuilt.
 //   turn() throws Error(kTryAgain, kUnavailable, kNotFound, …) where the destination takes nothing;
 //   what was on its way is ready here again, without a failure.
 // A message that the destination refuses for good (its check, its dedupe key) goes dead here.

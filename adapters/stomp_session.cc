@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace spoolmq::adapters {
@@ -17,6 +18,14 @@ Message stamp_of(const Peer& peer) {
   message.from.uid = peer.user;
   message.from.pid = static_cast<std::uint32_t>(peer.process != 0 ? peer.process : ::getpid());
   return message;
+}
+
+// Who has not been told a version reads by any of them. 1.1 and 1.2 take a backslash for an escape,
+// an unknown one for the end of the stream, and allow no colon in a value; 1.0 has no escapes.
+std::string read_alike(std::string text) {
+  std::ranges::replace(text, '\\', '/');
+  std::ranges::replace(text, ':', ';');
+  return text;
 }
 
 std::vector<Receipt> receipts_of(const std::vector<StompHeld>& held) {
@@ -96,8 +105,11 @@ void StompSession::tell() {
 void StompSession::write_error(const std::string& why, const Receipted& receipt) {
   StompFrame frame;
   frame.command = "ERROR";
-  frame.add("message", why);
-  if (receipt) frame.add("receipt-id", *receipt);
+  frame.add("message", handshake_ ? why : read_alike(why));
+  // Changed it would name another frame.
+  if (receipt && (handshake_ || read_alike(*receipt) == *receipt)) {
+    frame.add("receipt-id", *receipt);
+  }
   if (!handshake_) frame.add("version", "1.0,1.1,1.2");
   frame.add("content-type", "text/plain");
   frame.body = why + "\n";

@@ -116,7 +116,7 @@ std::vector<const Command*> commands() {
   for (const std::span<const Command> table :
        {queue_commands(), topic_commands(), data_commands(), look_commands(), fix_commands(),
         directory_commands(), bridge_commands(), serve_commands(), adapter_commands(),
-        passwd_commands(), health_commands(), bench_commands()}) {
+        passwd_commands(), health_commands(), backup_commands(), bench_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   return all;

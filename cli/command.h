@@ -103,6 +103,7 @@ std::span<const Command> serve_commands();      // serve
 std::span<const Command> adapter_commands();    // adapters
 std::span<const Command> passwd_commands();     // passwd
 std::span<const Command> health_commands();     // fsck completion
+std::span<const Command> backup_commands();     // backup restore
 std::span<const Command> bench_commands();      // bench
 std::vector<const Command*> commands();
 

@@ -129,7 +129,7 @@ std::vector<std::string> operand_names(std::string_view operands) {
   return names;
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 // One arm of the case in _spoolmq_command: sets options, valued and kinds.
 std::string command_arm(std::string_view name, std::span<const OptionSpec> own,
@@ -144,10 +144,10 @@ std::string command_arm(std::string_view name, std::span<const OptionSpec> own,
       }
     }
   }
-  std::string arm = "    " + quoted(name) + ") options=" + quoted(options);
-  arm.append(" valued=").append(quoted(valued)).append(" kinds=(");
+  std::string arm = "    " + in_quotes(name) + ") options=" + in_quotes(options);
+  arm.append(" valued=").append(in_quotes(valued)).append(" kinds=(");
   for (std::size_t i = 0; i < kinds.size(); ++i) {
-    arm.append(i == 0 ? "" : " ").append(quoted(kinds[i]));
+    arm.append(i == 0 ? "" : " ").append(in_quotes(kinds[i]));
   }
   return arm + ") ;;\n";
 }
@@ -161,8 +161,8 @@ std::string value_arms(std::string_view command, std::span<const OptionSpec> opt
     for (const std::string_view spelling : spellings(option.name)) {
       const std::string key = std::string(command) + " " + std::string(spelling);
       arms.append("    ").append(command == "*" ? "*' " + std::string(spelling) + "'"
-                                                : quoted(key));
-      arms.append(") kind=").append(quoted(kind)).append(" ;;\n");
+                                                : in_quotes(key));
+      arms.append(") kind=").append(in_quotes(kind)).append(" ;;\n");
     }
   }
   return arms;

@@ -34,6 +34,7 @@ constexpr std::array kCreateOptions = {
     OptionSpec{"--ttl", "D", "when messages expire; 0: never"},
     OptionSpec{"--archive", "D", "how long acknowledged messages are kept; 0: not at all"},
     OptionSpec{"--dedupe-window", "D", "how long a dedupe key is remembered"},
+    OptionSpec{"--id-window", "D", "how long an id that its sender gave is remembered"},
     OptionSpec{"--history", "off|fix|all", "what trace can tell later"},
     OptionSpec{"--content-type", "T", "default header content-type"},
     OptionSpec{"--check", "none|well-formed-xml|utf-8|json", "what a body must be"},

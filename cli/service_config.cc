@@ -15,6 +15,7 @@
 #include "core/file_system.h"
 #include "core/text.h"
 #include "core/units.h"
+#include "core/utf8.h"
 
 namespace spoolmq::cli {
 namespace {
@@ -106,6 +107,19 @@ ServiceConfig read_tables(const toml::table& file, ConfigReport& report) {
   return config;
 }
 
+// The line of the first byte that is no UTF-8. toml++ decodes 32 bytes ahead of what it reads:
+// whether it tells of that byte or of an earlier mistake would depend on how far down both stand.
+std::optional<std::uint64_t> line_without_text(std::string_view toml) {
+  std::uint64_t line = 1;
+  while (!toml.empty()) {
+    const Utf8Char next = front_utf8(toml);
+    if (next.length == 0) return line;
+    if (next.code == U'\n') ++line;
+    toml.remove_prefix(next.length);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ConfigResult parse_service_config(std::string_view toml, const std::string& path) {
@@ -113,6 +127,10 @@ ConfigResult parse_service_config(std::string_view toml, const std::string& path
   if (toml.size() > kMaxConfigBytes) {
     result.problems.push_back(
         {1, "larger than " + format_size(static_cast<std::int64_t>(kMaxConfigBytes))});
+    return result;
+  }
+  if (const auto line = line_without_text(toml)) {
+    result.problems.push_back({*line, "not UTF-8 text"});
     return result;
   }
   ConfigReport report{path, {}};

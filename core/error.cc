@@ -61,4 +61,8 @@ Error Error::from_errno(int error_number, std::string_view operation, std::strin
           std::generic_category().message(error_number)};
 }
 
+Error Error::of_unknown_outcome() const {
+  return {ErrorCode::kIo, error_number_, operation_, subject_, why_};
+}
+
 }  // namespace spoolmq

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "core/log.h"
 #include "core/names.h"
 #include "spoolmq/error.h"
 
@@ -84,6 +85,14 @@ void replace_file(Dir& dir, std::string_view name, std::string_view content, std
   file->sync();
   guard.rename_over(name);
   dir.sync();
+}
+
+void release_lock(File& file, std::uint64_t offset) noexcept {
+  try {
+    file.unlock(offset, 1);
+  } catch (const std::exception& error) {
+    log::error("a lock stays", {{"byte", offset}, {"why", error.what()}});
+  }
 }
 
 std::span<const std::byte> as_bytes(std::string_view text) {

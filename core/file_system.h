@@ -64,7 +64,7 @@ class File {
   [[nodiscard]] virtual bool is_locked_by_another(std::uint64_t offset, std::uint64_t length) = 0;
 
   virtual void set_owner(std::uint32_t uid, std::uint32_t gid) = 0;
-  virtual void set_mode(std::uint32_t mode) = 0;  // exactly these bits, whatever the umask
+  virtual void set_mode(std::uint32_t mode) = 0;      // exactly these bits, whatever the umask
   virtual void set_mtime(std::int64_t mtime_ns) = 0;  // since the epoch; the next write ends it
   // Makes this file's bytes those of `source`, sharing blocks (FICLONE). False where unsupported.
   virtual bool clone_from(File& source) = 0;
@@ -130,6 +130,10 @@ std::optional<std::string> read_file(Dir& dir, std::string_view name, std::size_
 
 // Durable replacement: temporary name, write, sync, rename over, directory sync.
 void replace_file(Dir& dir, std::string_view name, std::string_view content, std::uint32_t mode);
+
+// For destructors: a kernel that has no memory left may refuse even that (ENOLCK). The lock stays
+// then until the same file unlocks it again, or is closed; logged.
+void release_lock(File& file, std::uint64_t offset) noexcept;  // of one byte
 
 std::span<const std::byte> as_bytes(std::string_view text);
 

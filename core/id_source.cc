@@ -87,6 +87,9 @@ void fill_with_random_bits(std::span<std::uint64_t> into) {
 IdSource::IdSource(const Clock& clock, std::uint8_t shard, const MessageId& newest)
     : clock_(clock), shard_(shard) {
   never_below(newest);
+  // From here on none is below the time of now, wherever the clock is set: who looks for the files
+  // of a handle that died looks for none that is older than the handle.
+  static_cast<void>(next());
 }
 
 MessageId IdSource::next() {

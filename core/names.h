@@ -45,6 +45,8 @@ inline constexpr std::string_view kMessages = "msgs";
 inline constexpr std::string_view kCorrupt = "corrupt";
 inline constexpr std::string_view kPause = "paused";
 
+inline constexpr std::string_view kBackup = "backup.json";  // what makes a root a backup
+
 inline constexpr std::string_view kQueues = "queues";
 inline constexpr std::string_view kTopics = "topics";
 inline constexpr std::string_view kHistory = "history";

@@ -39,6 +39,10 @@ struct FileHeader {
   FileUse use = FileUse::kSegment;
 };
 
+// The number of the empty group at the end of a segment that is finished: whatever stands before it
+// was confirmed, so that what does not verify there is damage.
+inline constexpr std::uint32_t kSealNumber = 0xffffffff;
+
 struct GroupHeader {
   std::uint32_t number = 0;  // 1, 2, … within the file
   std::uint32_t record_count = 0;

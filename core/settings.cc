@@ -188,6 +188,7 @@ constexpr Key kKeys[] = {
     {"archive", kAnyDuration, read_duration<&S::archive, 0>, write_duration<&S::archive>},
     {"dedupe-window", kAnyDuration, read_duration<&S::dedupe_window, 0>,
      write_duration<&S::dedupe_window>},
+    {"id-window", kAnyDuration, read_duration<&S::id_window, 0>, write_duration<&S::id_window>},
     {"history", "off, fix or all", read_enum<&S::history>, write_enum<&S::history>},
     {"content-type", "at most 1024 bytes of UTF-8 without control characters", read_content_type,
      [](const Settings& settings) { return settings.content_type; }},
@@ -196,8 +197,8 @@ constexpr Key kKeys[] = {
      write_enum<&S::order_on_dead>},
     {"body-inline", "a size of at most 64M",
      read_size<&S::body_inline, std::int64_t{kMaxInlineBodyBytes}>, write_size<&S::body_inline>},
-    {"hot-cache", "a size of at most 1G, or 0",
-     read_size<&S::hot_cache, kLargestHotCacheBytes>, write_size<&S::hot_cache>},
+    {"hot-cache", "a size of at most 1G, or 0", read_size<&S::hot_cache, kLargestHotCacheBytes>,
+     write_size<&S::hot_cache>},
     {"mode", "octal permission bits like 0640: at least 0600, no execute bit, no write for others",
      read_mode, write_mode},
     {"group", "the name of a group, of A-Z a-z 0-9 _ . -", read_group,
@@ -214,7 +215,7 @@ std::string refusal(const Key& key, std::string_view value) {
 }
 
 // A TOML basic string. No value that is accepted has control characters.
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -269,7 +270,7 @@ std::string format_settings(const Settings& settings) {
   for (const Key& key : kKeys) {
     const std::string text = key.write(settings);
     const bool bare = key.number == Toml::kInteger && text != kUnboundedText;
-    toml.append(key.name).append(" = ").append(bare ? text : quoted(text)).append(1, '\n');
+    toml.append(key.name).append(" = ").append(bare ? text : toml_text(text)).append(1, '\n');
   }
   return toml;
 }
@@ -297,6 +298,11 @@ Settings parse_settings(std::string_view toml, std::string_view subject) {
     const toml::node* culprit = table.get("backoff-max");
     if (culprit == nullptr) culprit = table.get("backoff");
     refuse_file(subject, culprit->source().begin, "backoff-max is less than backoff");
+  }
+  if (!toml.empty() && toml.back() != '\n') {
+    // As a file that lost its end has it: half a number is a number, too.
+    throw Error(ErrorCode::kConfiguration, "read", std::string(subject),
+                "its last line does not end");
   }
   return settings;
 }

@@ -13,6 +13,7 @@ namespace spoolmq {
 namespace {
 
 constexpr std::int64_t kAskEveryMs = 100;
+constexpr std::uint64_t kBallastShare = 16;
 
 }  // namespace
 
@@ -36,8 +37,14 @@ void Admission::check(std::uint64_t bytes) {
                   "the file system is full: " + std::to_string(space.bytes) + " bytes are free, " +
                       std::to_string(kReserveBytes) + " are kept for acknowledgements");
     }
+    if (!looked_for_ballast_.exchange(true)) keep_ballast();
   }
   free_bytes_ -= static_cast<std::int64_t>(bytes);
+}
+
+bool Admission::has_room() const {
+  const Dir::Space space = root_->space();
+  return space.bytes >= kReserveBytes && space.inodes >= kReserveInodes;
 }
 
 bool Admission::release_ballast() {
@@ -52,11 +59,18 @@ bool Admission::release_ballast() {
 
 void Admission::keep_ballast() {
   try {
+    const std::uint64_t bytes = std::min(kBallastBytes, root_->space().bytes / kBallastShare);
+    if (bytes < kLeastBallastBytes) return;
     const std::unique_ptr<Dir> run = open_shared_dir(*root_, names::kRun);
-    if (!run || run->status(names::kBallast) || root_->space().bytes < 16 * kBallastBytes) return;
+    if (!run || run->status(names::kBallast)) return;
     const std::unique_ptr<File> ballast =
         create_shared_file(*run, names::kBallast, IfExists::kOpen);
-    ballast->allocate(0, kBallastBytes);
+    try {
+      ballast->allocate(0, bytes);
+    } catch (const Error&) {
+      run->unlink(names::kBallast);  // an empty one would pass for ballast
+      throw;
+    }
   } catch (const Error& error) {
     log::info("no ballast", {{"why", error.why()}});
   }

@@ -1,7 +1,9 @@
 #include "store/checked_vfs.h"
 
 #include <sqlite3.h>
+#include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -99,7 +101,16 @@ int checked_characteristics(sqlite3_file* f) {
   return below(f)->pMethods->xDeviceCharacteristics(below(f));
 }
 int checked_shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) {
-  return below(f)->pMethods->xShmMap(below(f), page, size, extend, out);
+  const int code = below(f)->pMethods->xShmMap(below(f), page, size, extend, out);
+  if (code != SQLITE_OK || *out == nullptr) return code;
+  // SQLite lengthens -shm by one byte in 4096. Where blocks are smaller than that the rest are
+  // holes, and who first writes to one on a full disk is ended by SIGBUS: have them filled, and be
+  // told. A kernel before 5.14 and memory that is not writable answer EINVAL.
+  void* const mapped = const_cast<void*>(*out);
+  if (::madvise(mapped, static_cast<std::size_t>(size), MADV_POPULATE_WRITE) == 0) return code;
+  if (errno != EFAULT) return code;
+  *out = nullptr;
+  return SQLITE_FULL;
 }
 int checked_shm_lock(sqlite3_file* f, int offset, int count, int flags) {
   return below(f)->pMethods->xShmLock(below(f), offset, count, flags);
@@ -178,6 +189,13 @@ struct Registered {
 };
 
 }  // namespace
+
+void leave_room_for_checksums(sqlite3* db) {
+  int reserved = kPageChecksumBytes;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+}
+
+int flush_gathered(sqlite3_file* log) { return settled(log); }
 
 const char* checked_vfs(const char* base) {
   static std::mutex mutex;  // guards the map

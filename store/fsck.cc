@@ -11,11 +11,36 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kPage = 500;
+constexpr std::size_t kPieceBytes = 1 << 20;
+
+// Of a body that is kept beside the message, read to its end.
+std::optional<Damage> damage_of_body(SpoolReader& reader, const MessageId& file,
+                                     const LargeBody& body) {
+  try {
+    const std::unique_ptr<BodyReader> bytes = reader.open_body(file, body);
+    std::vector<char> piece(kPieceBytes);
+    while (bytes->read(piece) > 0) {
+    }
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) return Damage::kMissing;
+    if (error.code() == ErrorCode::kBadData) return Damage::kChecksum;
+    throw;
+  }
+}
+
+std::optional<Damage> damage_of(SpoolReader& reader, const MessageId& file, const Loaded& loaded) {
+  if (const auto* const damage = std::get_if<Damage>(&loaded)) return *damage;
+  const auto& message = std::get<Message>(loaded);
+  if (!message.large_body) return std::nullopt;
+  return damage_of_body(reader, file, *message.large_body);
+}
 
 }  // namespace
 
 std::vector<FsckFinding> QueueImpl::fsck(FsckMode mode) {
   std::vector<FsckFinding> findings;
+  if (mode != FsckMode::kLook) refuse_in_backup(layout::Purpose::kRebuild);
   if (mode == FsckMode::kRebuildIndex) {
     WriterLock::Hold hold = lock_.take(layout::Purpose::kRebuild);
     rebuild(hold, "asked for");
@@ -81,8 +106,8 @@ void QueueImpl::fsck_messages(std::vector<FsckFinding>& findings, FsckMode mode)
     });
     const std::vector<Loaded> loaded = reader_.load(wanted);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      const auto* const damage = std::get_if<Damage>(&loaded[i]);
-      if (damage == nullptr) continue;
+      const std::optional<Damage> damage = damage_of(reader_, wanted[i].at.file, loaded[i]);
+      if (!damage) continue;
       if (!locate(wanted[i].id)) continue;  // acknowledged meanwhile
       if (os[i] && *damage == Damage::kMissing) {
         // As was agreed when it was sent; dropped when it is met.

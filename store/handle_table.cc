@@ -111,7 +111,7 @@ std::uint32_t HandleTable::take(std::uint32_t high_water, HandleRecord record,
       record.shard = slot & 0xff;
       write_record(slot, record);
     } catch (...) {
-      file_->unlock(layout::kSlotLockBase + slot, 1);
+      release_lock(*file_, layout::kSlotLockBase + slot);
       throw;
     }
     own_ = slot;
@@ -129,7 +129,7 @@ bool HandleTable::reap(std::uint32_t slot, const std::function<void(const Slot&)
   struct Unlock {
     File& file;
     std::uint32_t slot;
-    ~Unlock() { file.unlock(layout::kSlotLockBase + slot, 1); }
+    ~Unlock() { release_lock(file, layout::kSlotLockBase + slot); }
   } unlock{*file_, slot};
   HandleRecord record = read_one(slot);
   if (record.incarnation == 0) return false;
@@ -144,7 +144,7 @@ void HandleTable::clear_reaped(std::uint32_t slot, std::uint64_t incarnation) {
 void HandleTable::give_back() {
   if (!own_ || !file_) return;
   write_record(*own_, {});
-  file_->unlock(layout::kSlotLockBase + *own_, 1);
+  release_lock(*file_, layout::kSlotLockBase + *own_);
   own_.reset();
 }
 

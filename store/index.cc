@@ -11,6 +11,8 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kMostCachedFiles = 4096;
+// No queue gets there, and whoever counts on from there never overflows.
+constexpr std::int64_t kMostSequence = std::int64_t{1} << 62;
 
 constexpr char kPragmas[] =
     "PRAGMA journal_mode=WAL;"
@@ -32,8 +34,7 @@ std::string index_path(const Dir& dir, std::uint64_t generation) {
 
 void configure(Db& db) {
   sqlite3_busy_timeout(db.raw(), 2000);
-  int reserved = kPageChecksumBytes;
-  sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  leave_room_for_checksums(db.raw());
   int on = 1;
   sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
   sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -74,8 +75,7 @@ void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
 void Index::create(std::uint64_t generation) {
   close();
   db_ = Db(index_path(*dir_, generation), checked_vfs(dir_->sqlite_vfs()));
-  int reserved = kPageChecksumBytes;
-  sqlite3_file_control(db_.raw(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  leave_room_for_checksums(db_.raw());
   // Nobody knows this file yet, and a crash leaves it to be thrown away: no journal. Its syncs
   // stay.
   db_.execute("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384;");
@@ -96,9 +96,10 @@ void Index::prepare() { sql_ = std::make_unique<Statements>(db_); }
 
 void Index::close() {
   sql_.reset();
+  meta_of_.reset();
   files_.clear();
   file_ids_.clear();
-  live_changes_.clear();
+  file_changes_.clear();
   db_ = Db();
 }
 
@@ -110,9 +111,10 @@ void Index::abandon_after_fork() {
 void Index::begin(std::int64_t wall_ms) {
   wall_ms_ = wall_ms;
   sql_->begin.run();
-  live_changes_.clear();
+  file_changes_.clear();
   const std::uint64_t last_seen = transaction_;
-  load_meta();
+  if (meta_of_ != db_.data_version()) load_meta();
+  meta_of_.reset();  // until it is committed
   // Another handle may have dropped a file and given its number to a new one.
   if (transaction_ != last_seen) {
     files_.clear();
@@ -127,19 +129,25 @@ bool Index::has_changed() const {
 }
 
 void Index::prepare_commit() {
-  for (const auto& [file, by] : live_changes_) {
-    if (by != 0) sql_->file_live.bind(1, file).bind(2, by).bind(3, wall_ms_).run();
+  for (const auto& [file, change] : file_changes_) {
+    if (change.live == 0 && change.indexed_end == 0) continue;
+    sql_->file_change.bind(1, file)
+        .bind(2, change.live)
+        .bind(3, wall_ms_)
+        .bind_u64(4, change.indexed_end)
+        .run();
   }
   // Who only looked leaves nothing in the log.
   if (has_changed()) {
     ++transaction_;
     store_meta();
   }
-  live_changes_.clear();
+  file_changes_.clear();
 }
 
 void Index::commit() {
   sql_->commit.run();
+  meta_of_ = db_.data_version();
   if (files_.size() > kMostCachedFiles) {
     files_.clear();
     file_ids_.clear();
@@ -149,7 +157,7 @@ void Index::commit() {
 void Index::rollback() noexcept {
   files_.clear();
   file_ids_.clear();
-  live_changes_.clear();
+  file_changes_.clear();
   try {
     if (db_.is_open() && db_.in_transaction()) db_.execute("ROLLBACK");
   } catch (const Error&) {
@@ -165,13 +173,16 @@ void Index::load_meta() {
   }
   transaction_ = row.u64(1);
   next_sequence_ = row.integer(2);
+  if (next_sequence_ < -kMostSequence || next_sequence_ > kMostSequence) {
+    throw SqliteError(SQLITE_CORRUPT, "use the index", dir_->path(), "it has no numbers left");
+  }
   boot_id_ = row.text(3);
   for (int state = 1; state < static_cast<int>(kRowStates); ++state) {
-    counts_[state] = {row.integer(2 + 2 * state), row.integer(3 + 2 * state)};
+    counts_[state] = {row.amount(2 + 2 * state), row.amount(3 + 2 * state)};
   }
-  reserved_ = {row.integer(24), row.integer(25)};
-  totals_ = {row.integer(26), row.integer(27), row.integer(28), row.integer(29),
-             row.integer(30), row.integer(31), row.integer(32)};
+  reserved_ = {row.amount(24), row.amount(25)};
+  totals_ = {row.amount(26), row.amount(27), row.amount(28), row.amount(29),
+             row.amount(30), row.amount(31), row.amount(32)};
 }
 
 void Index::store_meta() {
@@ -197,15 +208,14 @@ void Index::add_syncs(const SyncMeter::Reading& reading) {
   totals_.longest_sync_us = std::max(totals_.longest_sync_us, reading.longest_us);
 }
 
-void Index::change_count(RowState state, std::int64_t messages, std::uint64_t bytes) {
+void Index::change_count(RowState state, std::int64_t messages, std::int64_t bytes) {
   StateCount& count = counts_[static_cast<std::size_t>(state)];
   count.messages += messages;
-  count.bytes +=
-      messages < 0 ? -static_cast<std::int64_t>(bytes) : static_cast<std::int64_t>(bytes);
+  count.bytes += bytes;
 }
 
 void Index::add_live(std::int64_t file, std::int64_t by) {
-  if (file != 0) live_changes_[file] += by;
+  if (file != 0) file_changes_[file].live += by;
 }
 
 std::uint64_t Index::checkpoint_some() {
@@ -235,19 +245,19 @@ Row Index::read_row(const Stmt& statement) {
   row.file = statement.integer(4);
   row.offset = statement.u64(5);
   row.length = statement.u64(6);
-  row.size = statement.u64(7);
-  row.sent_at_ms = statement.integer(8);
-  row.due = statement.integer(9);
-  row.expires_at_ms = statement.integer(10);
+  row.size = static_cast<std::uint64_t>(std::max<std::int64_t>(statement.amount(7), 0));
+  row.sent_at_ms = statement.amount(8);
+  row.due = statement.amount(9);
+  row.expires_at_ms = statement.amount(10);
   row.order_key = statement.text(11);
   row.from.name = statement.text(12);
   row.from.uid = static_cast<std::uint32_t>(statement.integer(13));
   row.from.pid = static_cast<std::uint32_t>(statement.integer(14));
-  row.counters = {statement.integer(15), statement.integer(16), statement.integer(17)};
+  row.counters = {statement.amount(15), statement.amount(16), statement.amount(17)};
   row.token = statement.u64(18);
   row.holder = statement.u64(19);
-  row.lease_wall_ms = statement.integer(20);
-  row.lease_length_ms = statement.integer(21);
+  row.lease_wall_ms = statement.amount(20);
+  row.lease_length_ms = std::max<std::int64_t>(statement.amount(21), 0);
   row.reason = statement.text(22);
   row.flags = static_cast<std::uint32_t>(statement.integer(23));
   return row;
@@ -280,10 +290,15 @@ void Index::write(const Row& row) {
       .run();
 }
 
-void Index::set_state(Row& row, RowState state) {
-  change_count(row.state, -1, row.size);
-  change_count(state, 1, row.size);
+void Index::count_state(Row& row, RowState state) {
+  const auto size = static_cast<std::int64_t>(row.size);
+  change_count(row.state, -1, -size);
+  change_count(state, 1, size);
   row.state = state;
+}
+
+void Index::set_state(Row& row, RowState state) {
+  count_state(row, state);
   write(row);
 }
 
@@ -301,8 +316,8 @@ void Index::promote(std::string_view order_key) {
   Stmt& promote = sql_->promote;
   const StmtScope scope(promote);
   if (!promote.bind(1, order_key).step()) return;
-  const std::uint64_t size = promote.u64(0);
-  change_count(RowState::kBehind, -1, size);
+  const std::int64_t size = promote.amount(0);
+  change_count(RowState::kBehind, -1, -size);
   change_count(RowState::kReady, 1, size);
 }
 

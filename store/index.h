@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -147,6 +148,8 @@ class Index {
   void add_syncs(const SyncMeter::Reading& reading);
   // Writes what goes with the changes: all of the commit but its last statement.
   void prepare_commit();
+  // In front of a wait for the commit: it will have little left to write.
+  void write_ahead() { db_.write_ahead(); }
   void commit();
   void rollback() noexcept;
   [[nodiscard]] std::uint64_t transaction() const { return transaction_; }
@@ -161,8 +164,10 @@ class Index {
   Db& db() { return db_; }
 
   // ---- sending (index_send.cc)
-  // False: the id is there already. `at_once` marks a message whose reservation stands.
+  // False: the id is there already.
   bool insert(const Entry& entry, const Now& now, const Settings& settings);
+  // As insert() of each, many with one statement.
+  void insert_all(std::span<const Entry> entries, const Now& now, const Settings& settings);
   // A message of which no more is known than that it is damaged; nothing if the id has a row.
   void insert_corrupt(const MessageId& id, const Location& at, const Now& now,
                       const Settings& settings);
@@ -189,8 +194,12 @@ class Index {
   // Withdraws a rendezvous message that nobody took; false if somebody did.
   bool withdraw(const MessageId& id, const Now& now);
   bool is_reserved(const MessageId& id);
+  bool has_reservations();
   std::vector<Reservation> reservations_of(std::uint64_t holder);
-  void remember_id(const MessageId& id, std::int64_t until_ms);  // as "i:"; returned with its place
+  // The keys of table d: a sender's dedupe key, and apart from these an id.
+  static std::string key_of(std::string_view dedupe_key);
+  static std::string key_of_id(const MessageId& id);
+  void remember_id(const MessageId& id, std::int64_t until_ms);  // returned with its place
   void forget_key(std::string_view key);
   // Only where it stands for that message: by now it may have become another's.
   void forget_key_of(const MessageId& id, std::string_view key, const Now& now);
@@ -201,8 +210,12 @@ class Index {
     Row row;
     Location at;
   };
-  // Moves what is due (slices of 1,000), then leases up to `max` messages.
+  // Leases up to `max` messages that are ready, with one token: a lease is named by id and token.
   std::vector<Claimed> claim(const LeaseRequest& request, const Now& now);
+  // As insert, of a message that is leased from the start, if it would be ready, has not expired
+  // and is from whom the request asks for. The caller knows that nothing else is ready.
+  std::optional<Claimed> insert_leased(const Entry& entry, const LeaseRequest& request,
+                                       const Now& now, const Settings& settings);
   // Delayed messages that are due, leases that are over, messages that expired. Returns how many
   // moved; the rows that went dead are appended to `deaths`.
   std::size_t move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths);
@@ -225,6 +238,8 @@ class Index {
   };
   Found find_lease(const Receipt& receipt, const Now& now);
   void ack(Row& row, const Now& now, std::int64_t archive_ms);
+  // Leased ones, each once. Cheap where their numbers follow each other.
+  void ack_leased(std::span<Row> rows, const Now& now, std::int64_t archive_ms);
   void nack(Row& row, const Now& now, const Settings& settings, std::string_view reason,
             std::optional<std::int64_t> delay_ms, std::vector<Row>* deaths);
   void reject(Row& row, std::string_view reason, const Now& now, OrderOnDead order);
@@ -310,22 +325,33 @@ class Index {
   void set_state(Row& row, RowState state);  // with its counters; writes the row
 
  private:
+  Row new_row(const Entry& entry, const Now& now, const Settings& settings);
+  static void bind_row(Stmt& insert, int before, const Row& row, const Entry& entry);
+  bool add(const Row& row, const Entry& entry, const Now& now, const Settings& settings);
+  void note_added(const Row& row, const Entry& entry, const Now& now, const Settings& settings);
+  static constexpr std::size_t kRowsTogether = 16;  // more than that gains nothing
+  void insert_together(std::span<const Entry, kRowsTogether> entries, const Now& now,
+                       const Settings& settings);
+  static void lease(Row& row, const LeaseRequest& request, const Now& now, std::uint64_t token);
   struct Statements;
 
   void check_version();
   void prepare();
   void load_meta();
   void store_meta();
-  void change_count(RowState state, std::int64_t messages, std::uint64_t bytes);
+  void remember_key(std::string_view key, const MessageId& id, std::int64_t until_ms);
+  void change_count(RowState state, std::int64_t messages, std::int64_t bytes);
   void add_live(std::int64_t file, std::int64_t by);
   class Settler;  // of the rows that one condition names
   void count_failure(Row& row);
+  void count_state(Row& row, RowState state);  // set_state() without its writing
   RowState ready_or_behind(const Row& row);
   void promote(std::string_view order_key);
   void move_to_end(Row& row);
   void write(const Row& row);
   static Row read_row(const Stmt& statement);
   static FileRow read_file_row(const Stmt& statement);
+  FileRow read_changed_file_row(const Stmt& statement) const;
   static std::vector<FileRow> read_file_rows(Stmt& rows);
   std::vector<Row> read_rows(Stmt& statement);
   // How long until the time in the statement's first row, 0 if it is over.
@@ -350,7 +376,8 @@ class Index {
   };
   AtBegin at_begin_;
 
-  // The row of table q, read at begin() and written at commit().
+  // The row of table q, read at begin() if somebody else has committed, and written at commit().
+  std::optional<std::uint32_t> meta_of_;  // data_version() at which what follows was so
   StateCount counts_[kRowStates];
   StateCount reserved_;
   QueueTotals totals_;
@@ -358,9 +385,13 @@ class Index {
   std::int64_t next_sequence_ = 1;
   std::string boot_id_;
 
-  std::unordered_map<std::int64_t, std::int64_t> live_changes_;  // of this transaction
-  std::unordered_map<std::int64_t, FileRow> files_;              // cache, dropped by rollback
-  std::unordered_map<MessageId, std::int64_t> file_ids_;         // likewise
+  struct FileChange {
+    std::int64_t live = 0;          // so many messages more that are not settled
+    std::uint64_t indexed_end = 0;  // 0: where it was
+  };
+  std::unordered_map<std::int64_t, FileChange> file_changes_;  // of this transaction
+  std::unordered_map<std::int64_t, FileRow> files_;            // cache, dropped by rollback
+  std::unordered_map<MessageId, std::int64_t> file_ids_;       // likewise
 };
 
 }  // namespace spoolmq

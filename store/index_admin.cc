@@ -4,6 +4,7 @@
 #include "core/id_source.h"
 #include "store/index.h"
 #include "store/index_statements.h"
+#include "store/runs.h"
 
 namespace spoolmq {
 namespace {
@@ -106,7 +107,7 @@ bool Index::key_stopped_by_dead(std::string_view order_key) {
 std::int64_t Index::oldest_ready_ms() {
   // The oldest by index order; with priorities in use an estimate, and one look at an index.
   Stmt oldest = db_.prepare("SELECT sent FROM m WHERE state=1 ORDER BY prio DESC, seq LIMIT 1");
-  return oldest.step() ? oldest.integer(0) : 0;
+  return oldest.step() ? oldest.amount(0) : 0;
 }
 
 std::int64_t Index::segment_count() {
@@ -192,9 +193,8 @@ void Index::remove(Row& row, const Now& now) {
 }
 
 void Index::drop(const Row& row) {
-  Stmt drop = db_.prepare("DELETE FROM m WHERE seq=?1");
-  drop.bind(1, row.sequence).run();
-  change_count(row.state, -1, row.size);
+  sql_->drop_run.bind(1, row.sequence).bind(2, row.sequence).run();
+  change_count(row.state, -1, -static_cast<std::int64_t>(row.size));
 }
 
 void Index::mark_corrupt(Row& row, std::string_view reason) {
@@ -270,41 +270,53 @@ std::vector<FileRow> Index::open_files(std::uint64_t owner) {
 
 class Index::Settler {
  public:
-  Settler(Index& index, std::string_view column, const Now& now)
-      : index_(index),
-        drop_(index.db_.prepare("DELETE FROM m WHERE state=9 AND " + std::string(column) +
-                                "=?1 AND due<=?2 RETURNING size")),
-        keep_(index.db_.prepare("UPDATE m SET state=10 WHERE state=9 AND " + std::string(column) +
-                                "=?1 RETURNING size")) {
-    drop_.bind(2, now.wall_ms - kRepeatedAckMs);
+  // `column`: what first and last are numbers of.
+  Settler(Index& index, const std::string& column, const Now& now)
+      : index_(index), latest_ms_(now.wall_ms - kRepeatedAckMs) {
+    const std::string which = " WHERE state=9 AND " + column + " BETWEEN ?1 AND ?2";
+    const std::string old = which + " AND due<=?3";
+    sum_old_ = index.db_.prepare("SELECT count(*),sum(size) FROM m" + old);
+    drop_old_ = index.db_.prepare("DELETE FROM m" + old);
+    sum_ = index.db_.prepare("SELECT count(*),sum(size) FROM m" + which);
+    keep_ = index.db_.prepare("UPDATE m SET state=10" + which);
   }
 
-  void settle(std::int64_t value) {
-    const StmtScope drop(drop_);
-    drop_.bind(1, value);
-    while (drop_.step()) index_.change_count(RowState::kAcked, -1, drop_.u64(0));
-    const StmtScope keep(keep_);
-    keep_.bind(1, value);
-    while (keep_.step()) {
-      const std::uint64_t size = keep_.u64(0);
-      index_.change_count(RowState::kAcked, -1, size);
-      index_.change_count(RowState::kGone, 1, size);
+  void settle(const Run& run) {
+    for (Stmt* const one : {&sum_old_, &drop_old_, &sum_, &keep_}) {
+      one->bind(1, run.first).bind(2, run.last);
     }
+    const StateCount old = read(sum_old_.bind(3, latest_ms_));
+    if (old.messages > 0) drop_old_.bind(3, latest_ms_).run();
+    index_.change_count(RowState::kAcked, -old.messages, -old.bytes);
+    const StateCount young = read(sum_);
+    if (young.messages > 0) keep_.run();
+    index_.change_count(RowState::kAcked, -young.messages, -young.bytes);
+    index_.change_count(RowState::kGone, young.messages, young.bytes);
   }
 
  private:
+  static StateCount read(Stmt& sum) {
+    const StmtScope scope(sum);
+    if (!sum.step()) return {};
+    return {sum.amount(0), sum.amount(1)};
+  }
+
   Index& index_;
-  Stmt drop_;
+  std::int64_t latest_ms_;
+  Stmt sum_old_;
+  Stmt drop_old_;
+  Stmt sum_;
   Stmt keep_;
 };
 
 void Index::settle(const std::vector<Settled>& rows, const Now& now) {
   Settler settler(*this, "seq", now);
-  for (const Settled& row : rows) settler.settle(row.sequence);
+  for_each_run(
+      rows, [&settler](const Run& run) { settler.settle(run); }, &Settled::sequence);
 }
 
 void Index::settle_file(std::int64_t file, const Now& now) {
-  Settler(*this, "file", now).settle(file);
+  Settler(*this, "file", now).settle({file, file});
 }
 
 std::vector<Row> Index::live_rows_of(std::int64_t file) {
@@ -316,17 +328,25 @@ std::vector<Row> Index::live_rows_of(std::int64_t file) {
 void Index::drop_file(std::int64_t file) {
   Stmt drop = db_.prepare("DELETE FROM f WHERE fid=?1");
   drop.bind(1, file).run();
+  file_changes_.erase(file);
   files_.erase(file);
   file_ids_.clear();
 }
 
 std::size_t Index::drop_gone(const Now& now, std::size_t limit) {
-  Stmt& drop = sql_->drop_gone;
-  const StmtScope scope(drop);
-  drop.bind(1, now.wall_ms - kRepeatedAckMs).bind(2, static_cast<std::int64_t>(limit));
-  std::size_t dropped = 0;
-  for (; drop.step(); ++dropped) change_count(RowState::kGone, -1, drop.u64(0));
-  return dropped;
+  std::vector<std::int64_t> gone;
+  {
+    Stmt& rows = sql_->gone;
+    const StmtScope scope(rows);
+    rows.bind(1, now.wall_ms - kRepeatedAckMs).bind(2, static_cast<std::int64_t>(limit));
+    while (rows.step()) {
+      gone.push_back(rows.integer(0));
+      change_count(RowState::kGone, -1, -rows.amount(1));
+    }
+  }
+  for_each_run(
+      gone, [this](const Run& run) { sql_->drop_run.bind(1, run.first).bind(2, run.last).run(); });
+  return gone.size();
 }
 
 std::vector<Row> Index::unnoted(std::size_t limit) {
@@ -360,15 +380,15 @@ void Index::recount() {
   while (states.step()) {
     const std::int64_t state = states.integer(0);
     if (state < 1 || state >= static_cast<std::int64_t>(kRowStates)) continue;
-    counts_[state] = {states.integer(1), states.integer(2)};
+    counts_[state] = {states.amount(1), states.amount(2)};
   }
   Stmt places = db_.prepare("SELECT count(*),coalesce(sum(bytes),0) FROM r WHERE counts=1");
-  if (places.step()) reserved_ = {places.integer(0), places.integer(1)};
+  if (places.step()) reserved_ = {places.amount(0), places.amount(1)};
   db_.execute(
       "UPDATE f SET live=0 WHERE live<>0;"
       "UPDATE f SET live=g.n FROM (SELECT file,count(*) AS n FROM m WHERE state<9 AND file>0 "
       "GROUP BY file) AS g WHERE g.file=f.fid");
-  live_changes_.clear();
+  for (auto& [file, change] : file_changes_) change.live = 0;
   files_.clear();
 }
 

@@ -53,7 +53,10 @@ void Index::bulk_insert(const BulkRow& row) {
       .bind(19, std::int64_t{entry.flags})
       .run();
   if (!entry.dedupe_key.empty()) {
-    bulk_key_.bind(1, "k:" + entry.dedupe_key).bind(2, entry.id).bind(3, row.key_until_ms).run();
+    bulk_key_.bind_blob(1, key_of(entry.dedupe_key))
+        .bind(2, entry.id)
+        .bind(3, row.key_until_ms)
+        .run();
   }
 }
 

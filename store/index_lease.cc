@@ -4,6 +4,7 @@
 #include "core/id_source.h"
 #include "store/index.h"
 #include "store/index_statements.h"
+#include "store/runs.h"
 
 namespace spoolmq {
 namespace {
@@ -20,6 +21,9 @@ std::int64_t backoff_ms(std::int64_t failures, const Settings& settings) {
   return delay - spread + random % (2 * spread + 1);
 }
 
+// What neither a key's next one nor verdicts.log has to hear of.
+bool is_plain(const Row& row) { return row.order_key.empty() && (row.flags & kRowVerdict) == 0; }
+
 void end_lease(Row& row) {
   row.token = 0;
   row.holder = 0;
@@ -30,24 +34,46 @@ void end_lease(Row& row) {
 
 }  // namespace
 
+void Index::lease(Row& row, const LeaseRequest& request, const Now& now, std::uint64_t token) {
+  row.counters.deliveries += 1;
+  row.token = token | 1;  // never 0
+  row.holder = request.holder;
+  row.due = now.boot_ms + request.length_ms;
+  row.lease_wall_ms = request.holder == 0 ? now.wall_ms + request.length_ms : 0;
+  row.lease_length_ms = request.length_ms;
+}
+
 std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now& now) {
   Stmt& select = request.from.empty() ? sql_->claim : sql_->claim_from;
   select.bind(1, static_cast<std::int64_t>(request.max));
   if (!request.from.empty()) select.bind(2, request.from);
   std::vector<Row> rows = read_rows(select);
-  std::vector<std::uint64_t> tokens(rows.size());
-  fill_with_random_bits(tokens);
+  if (rows.empty()) return {};
+  const std::uint64_t token = random_bits();
+  std::vector<std::int64_t> plain;
+  for (Row& row : rows) {
+    lease(row, request, now, token);
+    if (!is_plain(row)) {
+      set_state(row, RowState::kLeased);
+      continue;
+    }
+    count_state(row, RowState::kLeased);
+    plain.push_back(row.sequence);
+  }
+  for_each_run(plain, [&](const Run& run) {
+    const Row& one = rows.front();  // all got the same
+    sql_->lease_run.bind(1, run.first)
+        .bind(2, run.last)
+        .bind(3, one.due)
+        .bind(4, static_cast<std::int64_t>(one.token))
+        .bind_or_null(5, static_cast<std::int64_t>(one.holder))
+        .bind_or_null(6, one.lease_wall_ms)
+        .bind_or_null(7, one.lease_length_ms)
+        .run();
+  });
   std::vector<Claimed> claimed;
   claimed.reserve(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    Row& row = rows[i];
-    row.counters.deliveries += 1;
-    row.token = tokens[i] | 1;  // never 0
-    row.holder = request.holder;
-    row.due = now.boot_ms + request.length_ms;
-    row.lease_wall_ms = request.holder == 0 ? now.wall_ms + request.length_ms : 0;
-    row.lease_length_ms = request.length_ms;
-    set_state(row, RowState::kLeased);
+  for (Row& row : rows) {
     Location at = location(row);
     claimed.push_back({std::move(row), at});
   }
@@ -56,7 +82,11 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
 
 std::size_t Index::move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
   std::size_t moved = 0;
-  for (Row& row : read_rows(sql_->delayed_due.bind(1, now.wall_ms))) {
+  const auto has = [this](RowState state) { return count(state).messages != 0; };
+  const auto due = [this](bool any, Stmt& rows, std::int64_t clock_ms) {
+    return any ? read_rows(rows.bind(1, clock_ms)) : std::vector<Row>();
+  };
+  for (Row& row : due(has(RowState::kDelayed), sql_->delayed_due, now.wall_ms)) {
     row.due = 0;
     RowState next = ready_or_behind(row);
     if (next == RowState::kReady && settings.order_on_dead == OrderOnDead::kStop &&
@@ -66,11 +96,12 @@ std::size_t Index::move_due(const Now& now, const Settings& settings, std::vecto
     set_state(row, next);
     ++moved;
   }
-  for (Row& row : read_rows(sql_->leases_over.bind(1, now.boot_ms))) {
+  for (Row& row : due(has(RowState::kLeased), sql_->leases_over, now.boot_ms)) {
     nack(row, now, settings, "lease expired", 0, deaths);
     ++moved;
   }
-  for (Row& row : read_rows(sql_->expired.bind(1, now.wall_ms))) {
+  const bool any_waits = has(RowState::kReady) || has(RowState::kBehind) || has(RowState::kDelayed);
+  for (Row& row : due(any_waits, sql_->expired, now.wall_ms)) {
     kill(row, "expired", now, settings.order_on_dead);
     if (deaths != nullptr) deaths->push_back(row);
     ++moved;
@@ -93,7 +124,7 @@ std::optional<std::int64_t> Index::next_due_in(const Now& now) {
 std::optional<std::int64_t> Index::first_in(Stmt& first, std::int64_t clock_ms) {
   const StmtScope scope(first);
   if (!first.step()) return std::nullopt;
-  return std::max<std::int64_t>(first.integer(0) - clock_ms, 0);
+  return std::max<std::int64_t>(first.amount(0) - clock_ms, 0);
 }
 
 std::optional<std::int64_t> Index::next_delayed_in(const Now& now) {
@@ -147,6 +178,23 @@ Index::Found Index::find_lease(const Receipt& receipt, const Now& now) {
   if (settled) return {LeaseOutcome::kRepeated, std::nullopt};
   if (row->state != RowState::kLeased || row->due <= now.boot_ms) return {};
   return {LeaseOutcome::kDone, std::move(row)};
+}
+
+void Index::ack_leased(std::span<Row> rows, const Now& now, std::int64_t archive_ms) {
+  std::vector<std::int64_t> plain;
+  for (Row& row : rows) {
+    if (archive_ms > 0 || !is_plain(row)) {
+      ack(row, now, archive_ms);
+      continue;
+    }
+    ++totals_.acked;
+    count_state(row, RowState::kAcked);
+    add_live(row.file, -1);
+    plain.push_back(row.sequence);
+  }
+  for_each_run(plain, [&](const Run& run) {
+    sql_->ack_run.bind(1, run.first).bind(2, run.last).bind(3, now.wall_ms).run();
+  });
 }
 
 // The token stays in the row, so that the same receipt may be acknowledged twice.

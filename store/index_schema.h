@@ -4,7 +4,7 @@
 
 namespace spoolmq {
 
-inline constexpr int kIndexVersion = 2;
+inline constexpr int kIndexVersion = 3;
 
 inline constexpr char kIndexTables[] = R"sql(
 CREATE TABLE m(

@@ -1,10 +1,20 @@
 // The index's part in sending: rows, files, reservations, keys.
 #include <algorithm>
+#include <utility>
 
+#include "core/id_source.h"
 #include "store/index.h"
 #include "store/index_statements.h"
 
 namespace spoolmq {
+namespace {
+
+constexpr std::string_view kOfId = "i:";  // before its 16 bytes
+constexpr std::string_view kOfSender = "k:";
+
+bool is_key_of_id(std::string_view key) { return key.starts_with(kOfId); }
+
+}  // namespace
 
 Entry Entry::of(const Message& message, const Location& at, Durability durability) {
   Entry entry;
@@ -33,52 +43,141 @@ Entry Entry::of_corrupt(const MessageId& id, const Location& at) {
   return entry;
 }
 
-bool Index::insert(const Entry& entry, const Now& now, const Settings& settings) {
+// Without the texts, which stay in the entry.
+Row Index::new_row(const Entry& entry, const Now& now, const Settings& settings) {
+  Row row;
+  row.sequence = next_sequence_;
+  row.id = entry.id;
+  row.priority = entry.priority;
   // A file that has its only message's name needs no row of its own.
-  const std::int64_t file = entry.at.file == entry.id ? 0 : file_rowid(entry.at, 0, true);
-  RowState state = RowState::kReady;
+  row.file = entry.at.file == entry.id ? 0 : file_rowid(entry.at, 0, true);
+  row.offset = entry.at.offset;
+  row.length = entry.at.length;
+  row.size = entry.size;
+  row.sent_at_ms = entry.sent_at_ms;
+  row.expires_at_ms = entry.expires_at_ms;
+  row.flags = entry.flags;
   // A delay cannot be longer than it was when it was asked for, whatever the clock did since.
   if (entry.not_before_ms > now.wall_ms) {
-    state = RowState::kDelayed;
+    row.state = RowState::kDelayed;
+    row.due = entry.not_before_ms;
+    row.lease_length_ms = entry.not_before_ms - entry.sent_at_ms;
   } else if (!entry.order_key.empty()) {
     Stmt& live = sql_->key_has_live;
     const StmtScope scope(live);
-    if (live.bind(1, entry.order_key).step()) state = RowState::kBehind;
+    if (live.bind(1, entry.order_key).step()) row.state = RowState::kBehind;
   }
-  if (state == RowState::kReady && !entry.order_key.empty() &&
+  if (row.state == RowState::kReady && !entry.order_key.empty() &&
       settings.order_on_dead == OrderOnDead::kStop && key_stopped_by_dead(entry.order_key)) {
-    state = RowState::kBehind;
+    row.state = RowState::kBehind;
   }
-  sql_->insert.bind(1, next_sequence_)
-      .bind(2, entry.id)
-      .bind(3, static_cast<std::int64_t>(state))
-      .bind(4, static_cast<std::int64_t>(entry.priority))
-      .bind(5, file)
-      .bind_u64(6, entry.at.offset)
-      .bind_u64(7, entry.at.length)
-      .bind_u64(8, entry.size)
-      .bind(9, entry.sent_at_ms)
-      .bind(10, state == RowState::kDelayed ? entry.not_before_ms : 0)
-      .bind_or_null(11, entry.expires_at_ms)
-      .bind_text_or_null(12, entry.order_key)
-      .bind_text_or_null(13, entry.from.name)
-      .bind(14, std::int64_t{entry.from.uid})
-      .bind(15, std::int64_t{entry.from.pid})
-      .bind(16, std::int64_t{entry.flags})
-      .bind_or_null(17, state == RowState::kDelayed ? entry.not_before_ms - entry.sent_at_ms : 0)
-      .run();
+  return row;
+}
+
+// The texts are the entry's. `before`: how many parameters are other rows'.
+void Index::bind_row(Stmt& insert, int before, const Row& row, const Entry& entry) {
+  insert.bind(before + 1, row.sequence)
+      .bind(before + 2, row.id)
+      .bind(before + 3, static_cast<std::int64_t>(row.state))
+      .bind(before + 4, static_cast<std::int64_t>(row.priority))
+      .bind(before + 5, row.file)
+      .bind_u64(before + 6, row.offset)
+      .bind_u64(before + 7, row.length)
+      .bind_u64(before + 8, row.size)
+      .bind(before + 9, row.sent_at_ms)
+      .bind(before + 10, row.due)
+      .bind_or_null(before + 11, row.expires_at_ms)
+      .bind_text_or_null(before + 12, entry.order_key)
+      .bind_text_or_null(before + 13, entry.from.name)
+      .bind(before + 14, std::int64_t{entry.from.uid})
+      .bind(before + 15, std::int64_t{entry.from.pid})
+      .bind(before + 16, std::int64_t{row.flags})
+      .bind_or_null(before + 17, row.lease_length_ms)
+      .bind(before + 18, row.counters.deliveries)
+      .bind_or_null(before + 19, static_cast<std::int64_t>(row.token))
+      .bind_or_null(before + 20, static_cast<std::int64_t>(row.holder))
+      .bind_or_null(before + 21, row.lease_wall_ms);
+}
+
+bool Index::add(const Row& row, const Entry& entry, const Now& now, const Settings& settings) {
+  bind_row(sql_->insert, 0, row, entry);
+  sql_->insert.run();
   if (db_.changes() == 0) return false;
   ++next_sequence_;
+  note_added(row, entry, now, settings);
+  return true;
+}
+
+void Index::note_added(const Row& row, const Entry& entry, const Now& now,
+                       const Settings& settings) {
   ++totals_.sent;
-  change_count(state, 1, entry.size);
-  add_live(file, 1);
+  change_count(row.state, 1, static_cast<std::int64_t>(row.size));
+  add_live(row.file, 1);
   if (!entry.dedupe_key.empty()) {
     const std::int64_t until = entry.sent_at_ms + settings.dedupe_window.count();
     if (until > now.wall_ms) {
-      sql_->key_put.bind(1, "k:" + entry.dedupe_key).bind(2, entry.id).bind(3, until).run();
+      remember_key(key_of(entry.dedupe_key), entry.id, until);
     }
   }
-  return true;
+}
+
+bool Index::insert(const Entry& entry, const Now& now, const Settings& settings) {
+  return add(new_row(entry, now, settings), entry, now, settings);
+}
+
+void Index::insert_all(std::span<const Entry> entries, const Now& now, const Settings& settings) {
+  // An order key's next message asks for the one before it.
+  const auto has_key = [](const Entry& entry) { return !entry.order_key.empty(); };
+  while (entries.size() >= kRowsTogether) {
+    const auto together = entries.first<kRowsTogether>();
+    if (std::ranges::any_of(together, has_key)) {
+      for (const Entry& entry : together) insert(entry, now, settings);
+    } else {
+      insert_together(together, now, settings);
+    }
+    entries = entries.subspan(kRowsTogether);
+  }
+  for (const Entry& entry : entries) insert(entry, now, settings);
+}
+
+void Index::insert_together(std::span<const Entry, kRowsTogether> entries, const Now& now,
+                            const Settings& settings) {
+  Stmt& insert = sql_->insert_many;
+  if (!insert.is_prepared()) insert = db_.prepare(Statements::insert_of(kRowsTogether));
+  std::vector<Row> rows;
+  rows.reserve(entries.size());
+  int before = 0;
+  for (const Entry& entry : entries) {
+    rows.push_back(new_row(entry, now, settings));
+    rows.back().sequence = next_sequence_++;
+    bind_row(insert, std::exchange(before, before + Statements::kInsertColumns), rows.back(),
+             entry);
+  }
+  insert.run();
+  const bool all = db_.changes() == static_cast<std::int64_t>(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!all) {
+      const std::optional<Row> there = find(rows[i].id);
+      if (!there || there->sequence != rows[i].sequence) continue;  // the id had a row
+    }
+    note_added(rows[i], entries[i], now, settings);
+  }
+}
+
+std::optional<Index::Claimed> Index::insert_leased(const Entry& entry, const LeaseRequest& request,
+                                                   const Now& now, const Settings& settings) {
+  Row row = new_row(entry, now, settings);
+  const bool lives = entry.expires_at_ms == 0 || entry.expires_at_ms > now.wall_ms;
+  const bool is_wanted = request.from.empty() || request.from == entry.from.name;
+  const bool leased = row.state == RowState::kReady && lives && is_wanted;
+  if (leased) {
+    row.state = RowState::kLeased;
+    lease(row, request, now, random_bits());
+  }
+  if (!add(row, entry, now, settings) || !leased) return std::nullopt;
+  row.order_key = entry.order_key;
+  row.from = entry.from;
+  return Claimed{std::move(row), entry.at};
 }
 
 void Index::insert_corrupt(const MessageId& id, const Location& at, const Now& now,
@@ -113,9 +212,18 @@ FileRow Index::read_file_row(const Stmt& statement) {
   }
   row.kind = static_cast<names::SpoolKind>(kind);
   row.indexed_end = statement.u64(3);
-  row.live = statement.integer(4);
+  row.live = statement.amount(4);
   row.sealed = statement.integer(5) != 0;
   row.owner = statement.u64(6);
+  return row;
+}
+
+FileRow Index::read_changed_file_row(const Stmt& statement) const {
+  FileRow row = read_file_row(statement);
+  const auto change = file_changes_.find(row.rowid);
+  if (change != file_changes_.end() && change->second.indexed_end != 0) {
+    row.indexed_end = change->second.indexed_end;
+  }
   return row;
 }
 
@@ -123,7 +231,7 @@ std::optional<FileRow> Index::find_file(const MessageId& file) {
   Stmt& find = sql_->file_by_name;
   const StmtScope scope(find);
   if (!find.bind(1, file).step()) return std::nullopt;
-  return read_file_row(find);
+  return read_changed_file_row(find);
 }
 
 FileRow Index::file_by_rowid(std::int64_t rowid) {
@@ -134,12 +242,12 @@ FileRow Index::file_by_rowid(std::int64_t rowid) {
     throw SqliteError(SQLITE_CORRUPT, "use the index", dir_->path(),
                       "a message names a file that is not there");
   }
-  return files_[rowid] = read_file_row(find);
+  return files_[rowid] = read_changed_file_row(find);
 }
 
 void Index::set_indexed_end(std::int64_t file, std::uint64_t end) {
-  sql_->file_end.bind(1, file).bind_u64(2, end).run();
-  files_.erase(file);
+  file_changes_[file].indexed_end = end;
+  if (const auto known = files_.find(file); known != files_.end()) known->second.indexed_end = end;
 }
 
 void Index::seal(std::int64_t file) {
@@ -150,24 +258,23 @@ void Index::seal(std::int64_t file) {
 std::optional<MessageId> Index::known_key(std::string_view key, const Now& now) {
   Stmt& find = sql_->key_find;
   const StmtScope scope(find);
-  if (!find.bind(1, key).step() || find.integer(1) <= now.wall_ms) return std::nullopt;
+  if (!find.bind_blob(1, key).step() || find.integer(1) <= now.wall_ms) return std::nullopt;
   return find.id(0);
 }
 
+void Index::remember_key(std::string_view key, const MessageId& id, std::int64_t until_ms) {
+  sql_->key_put.bind_blob(1, key).bind(2, id).bind(3, until_ms).run();
+}
+
 void Index::reserve(const Reservation& reservation) {
+  const std::string& key = reservation.dedupe_key;
   sql_->reserve.bind(1, reservation.id)
       .bind_u64(2, reservation.holder)
       .bind_u64(3, reservation.bytes)
-      .bind_text_or_null(4, reservation.dedupe_key)
       .bind(5, reservation.counts ? 1 : 0)
-      .bind(6, reservation.rendezvous ? 1 : 0)
-      .run();
-  if (!reservation.dedupe_key.empty()) {
-    sql_->key_put.bind(1, reservation.dedupe_key)
-        .bind(2, reservation.id)
-        .bind(3, reservation.key_until_ms)
-        .run();
-  }
+      .bind(6, reservation.rendezvous ? 1 : 0);
+  (key.empty() ? sql_->reserve.bind_null(4) : sql_->reserve.bind_blob(4, key)).run();
+  if (!key.empty()) remember_key(key, reservation.id, reservation.key_until_ms);
   if (reservation.counts) {
     reserved_.messages += 1;
     reserved_.bytes += static_cast<std::int64_t>(reservation.bytes);
@@ -179,7 +286,7 @@ Index::Reservation read_reservation(const Stmt& row) {
   Index::Reservation reservation;
   reservation.id = row.id(0);
   reservation.holder = row.u64(1);
-  reservation.bytes = row.u64(2);
+  reservation.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(row.amount(2), 0));
   reservation.dedupe_key = row.text(3);
   reservation.counts = row.integer(4) != 0;
   reservation.rendezvous = row.integer(5) != 0;
@@ -213,7 +320,13 @@ void Index::return_reservation(const MessageId& id) {
   settle_reservation(id);
   if (key.empty()) return;
   forget_key(key);
-  if (key.starts_with("k:")) forget_key("i:" + id.text());
+  if (!is_key_of_id(key)) forget_key(key_of_id(id));
+}
+
+bool Index::has_reservations() {
+  Stmt& any = sql_->any_reservation;
+  const StmtScope scope(any);
+  return any.step();
 }
 
 bool Index::is_reserved(const MessageId& id) {
@@ -257,11 +370,20 @@ bool Index::withdraw(const MessageId& id, const Now& now) {
 }
 
 void Index::remember_id(const MessageId& id, std::int64_t until_ms) {
-  const std::string key = "i:" + id.text();
-  sql_->key_put.bind(1, key).bind(2, id).bind(3, until_ms).run();
+  remember_key(key_of_id(id), id, until_ms);
 }
 
-void Index::forget_key(std::string_view key) { sql_->key_drop.bind(1, key).run(); }
+std::string Index::key_of(std::string_view dedupe_key) {
+  return std::string(kOfSender).append(dedupe_key);
+}
+
+std::string Index::key_of_id(const MessageId& id) {
+  std::string key(kOfId);
+  key.append(id.bytes().begin(), id.bytes().end());
+  return key;
+}
+
+void Index::forget_key(std::string_view key) { sql_->key_drop.bind_blob(1, key).run(); }
 
 void Index::forget_key_of(const MessageId& id, std::string_view key, const Now& now) {
   if (known_key(key, now) == id) forget_key(key);

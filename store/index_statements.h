@@ -21,13 +21,15 @@ struct Index::Statements {
             "b4=?11,n5=?12,b5=?13,n6=?14,b6=?15,n7=?16,b7=?17,n8=?18,b8=?19,n9=?20,b9=?21,"
             "n10=?22,b10=?23,nr=?24,br=?25,sent=?26,acked=?27,failures=?28,dead=?29,syncs=?30,"
             "sync_us=?31,longest_us=?32 WHERE one=1")),
-        insert(db.prepare(
-            "INSERT OR IGNORE INTO m(seq,id,state,prio,file,off,len,size,sent,due,expires,okey,"
-            "sender,uid,pid,deliveries,failures,redrives,flags,span,note)"
-            " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,0,0,0,?16,?17,0)")),
+        insert(db.prepare(insert_of(1))),
         write(db.prepare(
             "UPDATE m SET state=?3,due=?4,deliveries=?5,failures=?6,redrives=?7,token=?8,"
             "holder=?9,wall=?10,span=?11,reason=?12,flags=?13,note=max(note,?14) WHERE seq=?1")),
+        lease_run(
+            db.prepare("UPDATE m SET state=2,due=?3,deliveries=deliveries+1,token=?4,holder=?5,"
+                       "wall=?6,span=?7 WHERE seq BETWEEN ?1 AND ?2")),
+        ack_run(db.prepare("UPDATE m SET state=9,due=?3,holder=NULL,wall=NULL,span=NULL WHERE seq "
+                           "BETWEEN ?1 AND ?2")),
         find(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE id=?1")),
         key_has_live(db.prepare("SELECT 1 FROM m WHERE okey=?1 AND state<=5 LIMIT 1")),
         key_has_earlier(
@@ -61,8 +63,8 @@ struct Index::Statements {
             db.prepare("SELECT fid,name,kind,indexed_end,live,sealed,owner FROM f WHERE fid=?1")),
         file_insert(db.prepare(
             "INSERT INTO f(name,kind,indexed_end,live,sealed,owner) VALUES(?1,?2,0,0,?3,?4)")),
-        file_live(db.prepare("UPDATE f SET live=live+?2,settled=?3 WHERE fid=?1")),
-        file_end(db.prepare("UPDATE f SET indexed_end=?2 WHERE fid=?1")),
+        file_change(db.prepare("UPDATE f SET live=live+?2,settled=iif(?2,?3,settled),"
+                               "indexed_end=iif(?4,?4,indexed_end) WHERE fid=?1")),
         file_seal(db.prepare("UPDATE f SET sealed=1 WHERE fid=?1")),
         key_find(db.prepare("SELECT id,until FROM d WHERE key=?1")),
         key_put(db.prepare("INSERT OR REPLACE INTO d(key,id,until) VALUES(?1,?2,?3)")),
@@ -72,23 +74,39 @@ struct Index::Statements {
         reserve(db.prepare("INSERT OR REPLACE INTO r(id,holder,bytes,key,counts,rendezvous)"
                            " VALUES(?1,?2,?3,?4,?5,?6)")),
         reservation(db.prepare("SELECT id,holder,bytes,key,counts,rendezvous FROM r WHERE id=?1")),
+        any_reservation(db.prepare("SELECT 1 FROM r LIMIT 1")),
         reservations_of(
             db.prepare("SELECT id,holder,bytes,key,counts,rendezvous FROM r WHERE holder=?1")),
         unreserve(db.prepare("DELETE FROM r WHERE id=?1")),
-        drop_gone(db.prepare("DELETE FROM m WHERE seq IN (SELECT seq FROM m WHERE state=10 AND "
-                             "due<=?1 ORDER BY due LIMIT ?2) RETURNING size")),
+        gone(db.prepare("SELECT seq,size FROM m WHERE state=10 AND due<=?1 ORDER BY due LIMIT ?2")),
+        drop_run(db.prepare("DELETE FROM m WHERE seq BETWEEN ?1 AND ?2")),
         settled_in(db.prepare("SELECT seq,id,off,len,due,flags FROM m WHERE state=9 AND file=?1 "
                               "ORDER BY off LIMIT ?2")),
         renumber(db.prepare("UPDATE m SET seq=?2 WHERE seq=?1")),
         noted(db.prepare("UPDATE m SET note=0,flags=CASE WHEN state IN (5,6,8) THEN flags ELSE "
                          "flags&~16 END WHERE seq=?1 AND state=?2")) {}
 
-  Stmt begin, commit, load_meta, store_meta, insert, write, find, key_has_live, key_has_earlier,
-      key_has_dead, key_first, promote, claim, claim_from, leases_over, leases_of, all_leases,
-      delayed_due, expired, next_lease, next_delayed, next_archived, next_expiry, file_by_name,
-      file_by_id, file_insert, file_live, file_end, file_seal, key_find, key_put, key_drop,
-      keys_old, reserve, reservation, reservations_of, unreserve, drop_gone, settled_in, renumber,
-      noted;
+  // An INSERT of so many rows, of kInsertColumns parameters each.
+  static std::string insert_of(std::size_t rows) {
+    std::string sql =
+        "INSERT OR IGNORE INTO m(seq,id,state,prio,file,off,len,size,sent,due,expires,okey,sender,"
+        "uid,pid,flags,span,deliveries,token,holder,wall,failures,redrives,note) VALUES";
+    for (std::size_t i = 0; i < rows; ++i) {
+      sql += i == 0 ? "(" : ",(";
+      for (int column = 0; column < kInsertColumns; ++column) sql += "?,";
+      sql += "0,0,0)";
+    }
+    return sql;
+  }
+  static constexpr int kInsertColumns = 21;
+
+  Stmt insert_many;  // kRowsTogether of them; prepared by whoever has so many
+  Stmt begin, commit, load_meta, store_meta, insert, write, lease_run, ack_run, find, key_has_live,
+      key_has_earlier, key_has_dead, key_first, promote, claim, claim_from, leases_over, leases_of,
+      all_leases, delayed_due, expired, next_lease, next_delayed, next_archived, next_expiry,
+      file_by_name, file_by_id, file_insert, file_change, file_seal, key_find, key_put, key_drop,
+      keys_old, reserve, reservation, any_reservation, reservations_of, unreserve, gone, drop_run,
+      settled_in, renumber, noted;
 };
 
 }  // namespace spoolmq

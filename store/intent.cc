@@ -160,6 +160,7 @@ std::uint64_t make_route(TopicsDir& topics, const std::vector<std::string>& queu
 }  // namespace
 
 Intent Intent::of_work(TopicsDir& topics, const Work& work, const MessageId& file) {
+  std::unique_ptr<File> under_way = topics.take_lock(TopicsDir::Byte::kIntents, LockKind::kShared);
   Unnamed made = make_unnamed(topics);
   made.file->write_at(encode_work(work, file), 0);
   made.file->sync_data();
@@ -167,13 +168,14 @@ Intent Intent::of_work(TopicsDir& topics, const Work& work, const MessageId& fil
   if (!give_name(topics, made, name)) {
     throw Error(ErrorCode::kIo, "create", name, "the name is taken");
   }
-  Intent intent(topics, name, std::move(made.file));
+  Intent intent(topics, name, std::move(made.file), std::move(under_way));
   intent.publish();
   return intent;
 }
 
 Intent Intent::of_message(TopicsDir& topics, const std::vector<std::string>& queues,
                           QueueImpl::Draft draft) {
+  std::unique_ptr<File> under_way = topics.take_lock(TopicsDir::Byte::kIntents, LockKind::kShared);
   std::unique_ptr<File> in_use = topics.take_lock(TopicsDir::Byte::kRoutes, LockKind::kShared);
   const std::uint64_t route = make_route(topics, queues);
   SPOOLMQ_CHECK(draft.file->file().try_lock(0, 1, LockKind::kExclusive));
@@ -182,7 +184,7 @@ Intent Intent::of_message(TopicsDir& topics, const std::vector<std::string>& que
   if (!draft.file->link_in(topics.dir(), name)) {
     throw Error(ErrorCode::kIo, "create", name, "the name is taken");
   }
-  Intent intent(topics, name, draft.file->release());
+  Intent intent(topics, name, draft.file->release(), std::move(under_way));
   intent.route_ = std::move(in_use);
   intent.publish();
   return intent;

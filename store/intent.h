@@ -49,15 +49,20 @@ class Intent {
   void done();  // durably forgotten
 
  private:
-  Intent(TopicsDir& topics, std::string name, std::unique_ptr<File> file)
-      : topics_(topics), name_(std::move(name)), file_(std::move(file)) {}
+  Intent(TopicsDir& topics, std::string name, std::unique_ptr<File> file,
+         std::unique_ptr<File> under_way)
+      : topics_(topics),
+        name_(std::move(name)),
+        file_(std::move(file)),
+        under_way_(std::move(under_way)) {}
 
   void publish();
 
   TopicsDir& topics_;
   std::string name_;
-  std::unique_ptr<File> file_;   // with the lock
-  std::unique_ptr<File> route_;  // with the lock of routes, where one is in use
+  std::unique_ptr<File> file_;       // with the lock
+  std::unique_ptr<File> under_way_;  // with the lock of intents
+  std::unique_ptr<File> route_;      // with the lock of routes, where one is in use
 };
 
 // ---- Reading, by whoever finishes it

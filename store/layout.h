@@ -29,6 +29,7 @@ namespace spoolmq::layout {
 
 inline constexpr std::size_t kLockHeaderBytes = 64;
 inline constexpr std::uint64_t kDatabaseStampAt = 64;
+inline constexpr std::uint64_t kWallOffsetAt = 72;
 inline constexpr std::uint64_t kByteIndexWriter = 4096;
 inline constexpr std::uint64_t kByteMaintenance = 4097;
 inline constexpr std::uint64_t kByteWatch = 4098;
@@ -42,6 +43,7 @@ struct LockHeader {
   std::uint32_t flags = 0;
   std::uint64_t settings_version = 0;
   std::uint64_t database_stamp = 0;
+  std::int64_t wall_offset_ms = 0;  // of the wall clock to the time since boot; 0: unknown
 };
 
 enum class Purpose : std::uint32_t {

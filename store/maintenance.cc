@@ -47,6 +47,7 @@ struct QueueImpl::Batch {
 };
 
 void QueueImpl::maintain(Settle which) {
+  if (place_.changes == Changes::kRefused) return;  // nothing is settled in a backup
   // Someone else is at it: another thread of this handle, or another process.
   const std::unique_lock one_thread(maintenance_mutex_, std::try_to_lock);
   if (!one_thread.owns_lock() || !lock_.try_byte(layout::kByteMaintenance)) return;

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "store/in_parts.h"
 #include "store/intent.h"
 #include "store/ownership.h"
 #include "store/queue_impl.h"
@@ -27,21 +28,37 @@ void append_to(FixResult& all, const FixResult& slice) {
   all.skipped_other += slice.skipped_other;
 }
 
+// Where that is refused too, the leases end by themselves; what was refused first is to be told.
+void give_back(QueueImpl& from, const QueueImpl::Taken& taken) {
+  try {
+    from.give_back(taken);
+  } catch (const Error& error) {
+    log::warn("not given back", {{"queue", from.name()}, {"why", error.what()}});
+  }
+}
+
 }  // namespace
 
 // ROOT/topics/intent-XXXX: JSON {act, from, to, ids}, locked while its writer lives.
 class RootImpl::MoveIntent {
  public:
-  MoveIntent(Dir& topics, std::string_view from, std::string_view to,
+  MoveIntent(TopicsDir& topics, std::string_view from, std::string_view to,
              std::span<const MessageId> ids)
-      : topics_(topics), name_(std::string(kIntentPrefix) + hex16(random_bits())) {
+      : under_way_(topics.take_lock(TopicsDir::Byte::kIntents, LockKind::kShared)),
+        topics_(topics.dir()),
+        name_(std::string(kIntentPrefix) + hex16(random_bits())) {
     nlohmann::ordered_json json{{"act", "move"}, {"from", from}, {"to", to}};
     for (const MessageId& id : ids) json["ids"].push_back(id.text());
     file_ = create_shared_file(topics_, name_, IfExists::kFail);
-    SPOOLMQ_CHECK(file_->try_lock(0, 1, LockKind::kExclusive));
-    file_->write_at(as_bytes(json.dump()), 0);
-    file_->sync();
-    topics_.sync();
+    try {
+      SPOOLMQ_CHECK(file_->try_lock(0, 1, LockKind::kExclusive));
+      file_->write_at(as_bytes(json.dump()), 0);
+      file_->sync();
+      topics_.sync();
+    } catch (const Error& error) {
+      topics_.unlink(name_);  // only a power cut could bring it back
+      throw error.of_unknown_outcome();
+    }
   }
   void done() {
     topics_.unlink(name_);
@@ -49,6 +66,7 @@ class RootImpl::MoveIntent {
   }
 
  private:
+  std::unique_ptr<File> under_way_;  // with the lock of intents
   Dir& topics_;
   std::string name_;
   std::unique_ptr<File> file_;
@@ -57,6 +75,7 @@ class RootImpl::MoveIntent {
 Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   std::vector<Message> small;
   Copied copied;
+  InParts sends;
   std::set<std::string> keys;  // of those before, which `to` may not know yet
   const std::int64_t now_ms = from.wall_ms();
   for (const MessageId& id : ids) {
@@ -82,9 +101,12 @@ Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl&
     }
     const std::unique_ptr<BodyReader> body = from.open_body(*message);
     message->large_body.reset();
-    to.send_stream(std::move(*message), [&](std::span<char> into) { return body->read(into); }, {});
+    sends.run([&] {
+      to.send_stream(std::move(*message), [&](std::span<char> into) { return body->read(into); },
+                     {});
+    });
   }
-  if (!small.empty()) to.send_batch(std::move(small), {});
+  if (!small.empty()) sends.run([&] { to.send_batch(std::move(small), {}); });
   return copied;
 }
 
@@ -94,8 +116,8 @@ void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, Queue
   Copied all;
   try {
     all = copy_messages(from, taken.result.changed, to);
-  } catch (...) {
-    from.give_back(taken);
+  } catch (const Error&) {
+    give_back(from, taken);
     throw;
   }
   const std::vector<MessageId>& copied = all.ids;
@@ -116,7 +138,12 @@ void RootImpl::move_slice(QueueImpl& from, std::span<const MessageId> ids, Queue
     moved.result.changed = copied;
     taken = std::move(moved);
   }
-  from.finish_move(taken, all.dedupe_keys);
+  try {
+    from.finish_move(taken, all.dedupe_keys);
+  } catch (const Error& error) {
+    give_back(from, taken);
+    throw error.of_unknown_outcome();
+  }
   from.told("move", taken.result.changed, "to " + to.name());
   append_to(result, taken.result);
 }
@@ -126,20 +153,18 @@ FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueI
     throw Error(ErrorCode::kUsage, "move", from.name(),
                 "source and destination are the same queue");
   }
-  const std::unique_ptr<Dir> topics = open_shared_dir(*dir_, names::kTopics);
-  if (!topics) {
-    throw Error(ErrorCode::kPermission, "open", dir_->path() + "/" + std::string(names::kTopics),
-                "not ours to write");
-  }
-  dir_->sync();
+  refuse_in_backup("move");
+  TopicsDir topics = TopicsDir::made_in(*dir_);
   FixResult result;
   for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
     const auto slice = ids.subspan(i, std::min(kIdsPerIntent, ids.size() - i));
-    MoveIntent intent(*topics, from.name(), to.name(), slice);
+    MoveIntent intent(topics, from.name(), to.name(), slice);
     try {
       move_slice(from, slice, to, result);
-    } catch (const Error&) {
-      intent.done();  // everything was given back
+    } catch (const Error& error) {
+      // In doubt the messages may be in the destination already: whoever opens the root finishes
+      // it. Else everything was given back.
+      if (error.code() != ErrorCode::kIo) intent.done();
       throw;
     }
     intent.done();

@@ -1,13 +1,46 @@
 #include "store/queue_dir.h"
 
+#include <grp.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <optional>
+
+#include "core/log.h"
 #include "spoolmq/error.h"
 #include "store/ownership.h"
 
 namespace spoolmq {
+namespace {
+
+std::optional<std::uint32_t> group_id(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const group* const found = ::getgrnam(name.c_str());
+  if (found == nullptr) {
+    throw Error(ErrorCode::kConfiguration, "create", name, "no such group");
+  }
+  return found->gr_gid;
+}
+
+}  // namespace
 
 std::uint32_t directory_mode(std::uint32_t mode) { return mode | ((mode & 0444) >> 2) | 0700; }
+
+QueueOwner owner_of_new_queue(Dir& root, const Settings& settings) {
+  const std::optional<std::uint32_t> group = group_id(settings.group);
+  const FileStatus status = root.status();
+  const std::uint32_t uid = ::geteuid() == 0 ? status.uid : ::geteuid();
+  return {uid, group.value_or(status.gid), group.has_value() || uid != ::geteuid(),
+          directory_mode(settings.mode) | (group ? 02000U : 0U)};
+}
+
+void QueueOwner::give(Dir& made) const {
+  if (is_other) made.set_owner(uid, gid);
+}
+
+void QueueOwner::give(File& made) const {
+  if (is_other) made.set_owner(uid, gid);
+}
 
 QueueDir::QueueDir(std::shared_ptr<Dir> dir, const Settings& settings)
     : dir_(std::move(dir)), mode_(settings.mode) {
@@ -51,23 +84,52 @@ Dir* QueueDir::existing_shard(std::uint8_t shard) {
 }
 
 Dir& QueueDir::shard(std::uint8_t shard) {
-  if (Dir* const existing = existing_shard(shard)) return *existing;
+  const std::lock_guard making(making_mutex_);
+  if (in_doubt_[shard]) {
+    take_back(shard);
+  } else if (Dir* const existing = existing_shard(shard)) {
+    return *existing;
+  }
+  in_doubt_.set(shard);
+  try {
+    Dir& made = made_shard(shard);
+    in_doubt_.reset(shard);
+    return made;
+  } catch (const Error&) {
+    try {
+      take_back(shard);
+      in_doubt_.reset(shard);
+    } catch (const Error& error) {
+      log::warn("a directory without a durable name is left",
+                {{"shard", names::shard_directory(shard)}, {"why", error.what()}});
+    }
+    throw;
+  }
+}
+
+// Its name is durable before anything in it is promised; whoever lost the race syncs it too.
+Dir& QueueDir::made_shard(std::uint8_t shard) {
   const std::string name = names::shard_directory(shard);
   const bool is_new = messages_->make_dir(name, directory_mode(mode_));
   std::unique_ptr<Dir> dir = messages_->open_dir(name);
   if (!dir) throw Error(ErrorCode::kIo, "open", messages_->path() + "/" + name, "not a directory");
   if (is_new) own(*dir);
-  // Its name is durable before anything in it is promised; whoever lost the race syncs it too.
-  try {
-    messages_->sync();
-  } catch (const Error&) {
-    // Never taken for durable later: the next send makes it anew.
-    if (is_new) messages_->remove_dir(name);
-    throw;
-  }
+  messages_->sync();
   const std::lock_guard guard(mutex_);
   if (!shards_[shard]) shards_[shard] = std::move(dir);
   return *shards_[shard];
+}
+
+void QueueDir::take_back(std::uint8_t shard) {
+  try {
+    messages_->remove_dir(names::shard_directory(shard));
+  } catch (const Error& error) {
+    // Another process found it and put something there: it stays, and is synced once more.
+    if (error.error_number() != ENOTEMPTY && error.error_number() != EEXIST) throw;
+    return;
+  }
+  const std::lock_guard guard(mutex_);
+  if (shards_[shard]) taken_back_.push_back(std::move(shards_[shard]));
 }
 
 void QueueDir::sync_shard_names() { messages_->sync(); }

@@ -4,9 +4,11 @@
 // umask never matters. Thread-safe.
 
 #include <array>
+#include <bitset>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/file_system.h"
 #include "core/names.h"
@@ -18,6 +20,18 @@ namespace spoolmq {
 // Permission bits of a directory whose files have `mode`: x wherever r is.
 std::uint32_t directory_mode(std::uint32_t mode);
 
+// Whose a queue is that is made under `root` with these settings, and its directory's bits.
+struct QueueOwner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool is_other = false;  // than what the process makes by itself
+  std::uint32_t directory_mode = 0;
+  void give(Dir& made) const;
+  void give(File& made) const;
+};
+// Throws Error(kConfiguration) where there is no such group.
+QueueOwner owner_of_new_queue(Dir& root, const Settings& settings);
+
 class QueueDir {
  public:
   // Throws Error(kPermission) if others than the settings allow can write to it.
@@ -28,7 +42,8 @@ class QueueDir {
   [[nodiscard]] const std::string& path() const { return dir_->path(); }
   [[nodiscard]] std::uint32_t mode() const { return mode_; }
 
-  // msgs/xx; made (durably: msgs is synced) when missing.
+  // msgs/xx; made (durably: msgs is synced) when missing. One whose name could not be made durable
+  // is made anew by the next call: a later sync that succeeds would prove nothing.
   Dir& shard(std::uint8_t shard);
   Dir* existing_shard(std::uint8_t shard);
   // For a shard that someone made who may have died before it was durable.
@@ -49,14 +64,19 @@ class QueueDir {
 
  private:
   FileStatus require_private(Dir& dir) const;
+  Dir& made_shard(std::uint8_t shard);
+  void take_back(std::uint8_t shard);
 
   std::shared_ptr<Dir> dir_;
   std::unique_ptr<Dir> messages_;
   const std::uint32_t mode_;
-  FileStatus owner_;        // of the queue's directory
-  bool give_away_ = false;  // what we make is not the queue's by itself
-  std::mutex mutex_;        // guards shards_
+  FileStatus owner_;           // of the queue's directory
+  bool give_away_ = false;     // what we make is not the queue's by itself
+  std::mutex making_mutex_;    // one makes a shard at a time; guards in_doubt_; taken before mutex_
+  std::bitset<256> in_doubt_;  // made by us, and not known to be durable
+  std::mutex mutex_;           // guards what follows
   std::array<std::unique_ptr<Dir>, 256> shards_;
+  std::vector<std::unique_ptr<Dir>> taken_back_;  // others may still look at them
 };
 
 }  // namespace spoolmq

@@ -123,7 +123,7 @@ QueueImpl::Taken QueueImpl::take_for_move(std::span<const MessageId> ids) {
 bool QueueImpl::is_key_of_another(const KeyOf& one) {
   bool is = false;
   transact(layout::Purpose::kFix, [&](Session& session) {
-    const auto known = session.index.known_key("k:" + one.key, session.now);
+    const auto known = session.index.known_key(Index::key_of(one.key), session.now);
     is = known && *known != one.id;
   });
   return is;
@@ -143,14 +143,19 @@ void QueueImpl::finish_move(const Taken& taken, std::span<const KeyOf> dedupe_ke
   transact(layout::Purpose::kFix, [&](Session& session) {
     // They may come back.
     for (const Receipt& receipt : taken.receipts) {
-      session.index.forget_key("i:" + receipt.id.text());
+      session.index.forget_key(Index::key_of_id(receipt.id));
     }
     for (const KeyOf& one : dedupe_keys) {
-      session.index.forget_key_of(one.id, "k:" + one.key, session.now);
+      session.index.forget_key_of(one.id, Index::key_of(one.key), session.now);
     }
     for (const Receipt& receipt : taken.receipts) {
-      Index::Found found = session.index.find_lease(receipt, session.now);
-      if (found.row) session.index.remove(*found.row, session.now);
+      std::optional<Row> row = session.index.find_lease(receipt, session.now).row;
+      if (!row) {
+        // An index made anew knows no leases, and has the message in the state it was in.
+        row = session.index.find(receipt.id);
+        if (!row || row->state >= RowState::kCorrupt || row->state == RowState::kLeased) continue;
+      }
+      session.index.remove(*row, session.now);
     }
   });
   sync_log();
@@ -168,7 +173,7 @@ void QueueImpl::pause(const Pause& pause) {
   Pause stated = pause;
   if (stated.by.empty()) stated.by = user_name();
   const std::string text = format_pause(stated, clock_->wall_ms());
-  WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  WriterLock::Hold hold = take_lock(layout::Purpose::kFix);
   replace_file(dir_.dir(), names::kPause, text, dir_.mode());
   if (auto file = dir_.dir().open(names::kPause, Access::kReadWrite)) dir_.own(*file);
   layout::LockHeader header = hold.header();
@@ -179,7 +184,7 @@ void QueueImpl::pause(const Pause& pause) {
 }
 
 void QueueImpl::resume() {
-  WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  WriterLock::Hold hold = take_lock(layout::Purpose::kFix);
   if (dir_.dir().unlink(names::kPause)) dir_.dir().sync();
   layout::LockHeader header = hold.header();
   header.flags = 0;
@@ -189,7 +194,7 @@ void QueueImpl::resume() {
 }
 
 void QueueImpl::configure(std::span<const SettingText> changes) {
-  WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  WriterLock::Hold hold = take_lock(layout::Purpose::kFix);
   const Settings before = *refresh_settings(hold.header());
   Settings changed = before;
   for (const auto& [key, value] : changes) {

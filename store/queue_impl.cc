@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "core/log.h"
+#include "store/clock_step.h"
 #include "store/fork_guard.h"
 
 namespace spoolmq {
 namespace {
 
+// In one act: somebody may remove the index again right behind a rebuild.
+constexpr int kMostRebuilds = 3;
 constexpr std::uint64_t kCheckpointLogBytes = 4 << 20;
 constexpr std::uint64_t kLongestLogLeftBytes = 1 << 20;
 constexpr std::uint64_t kLogLimitBytes = 64 << 20;
@@ -65,7 +68,14 @@ QueueImpl::~QueueImpl() {
 }
 
 void QueueImpl::open() {
-  recover_and_take_slot();
+  try {
+    recover_and_take_slot();
+  } catch (const Error& error) {
+    // Who takes messages away from a full disk must be able to open the queue: its dirty mark.
+    const bool is_full = error.code() == ErrorCode::kTryAgain && !handles_.owns_slot();
+    if (!is_full || admission_.has_room() || !admission_.release_ballast()) throw;
+    recover_and_take_slot();
+  }
   watch_fork(this);
   if (!options_.one_shot) admission_.keep_ballast();
 }
@@ -96,10 +106,13 @@ void QueueImpl::close() {
     return;
   }
   const bool owns_leases = (handles_.own().flags & layout::kOwnsLeases) != 0;
-  if (owns_leases || wrote_segments_) {
+  const bool owns_places = (handles_.own().flags & layout::kOwnsReservations) != 0;
+  if (owns_leases || owns_places || wrote_segments_) {
     transact_held(*hold, [this](Session& session) {
-      // What is left unfinished goes back: a bound lease does not outlive its handle.
+      // What is left unfinished goes back: a bound lease does not outlive its handle, nor does the
+      // place of a send that failed when it could not be returned.
       session.index.release_leases_of(handles_.incarnation());
+      session.index.end_reservations_of(handles_.incarnation(), session.now);
       // A rebuild may have met one of our segments between its end and its seal.
       for (const FileRow& file : session.index.open_files(handles_.incarnation())) {
         session.index.seal(file.rowid);
@@ -138,6 +151,19 @@ void QueueImpl::refuse_after_fork() const {
 void QueueImpl::refuse_to_observer(std::string_view what) const {
   if (!options_.observer) return;
   throw Error(ErrorCode::kUsage, what, place_.name, "the handle was opened as an observer");
+}
+
+void QueueImpl::refuse_in_backup(layout::Purpose purpose) const {
+  using enum layout::Purpose;
+  if (place_.changes == Changes::kAllowed) return;
+  if (purpose == kOpen || purpose == kClose || purpose == kLook) return;
+  throw Error(ErrorCode::kPermission, "change", place_.name,
+              "this is a backup; restore it, and use that");
+}
+
+WriterLock::Hold QueueImpl::take_lock(layout::Purpose purpose) {
+  refuse_in_backup(purpose);
+  return lock_.take(purpose);
 }
 
 Settings QueueImpl::settings() { return *refresh_settings(lock_.peek()); }
@@ -180,7 +206,12 @@ void QueueImpl::ensure_index(WriterLock::Hold& hold) {
   }
   {
     const std::unique_lock alone(log_guard_);
-    index_.open(header.generation, header.transaction);
+    try {
+      index_.open(header.generation, header.transaction);
+    } catch (const SqliteError& error) {
+      if (!error.is_for_want_of_space() || !admission_.release_ballast()) throw;
+      index_.open(header.generation, header.transaction);
+    }
   }
   // Asked again: its maker may have been killed before it had its log, and opening then wrote to
   // it.
@@ -201,19 +232,27 @@ void QueueImpl::checkpoint(WriterLock::Hold& hold, const std::function<void()>& 
   layout::LockHeader header = hold.header();
   header.database_stamp = 0;
   hold.write_header(header);
-  act();
+  try {
+    act();
+  } catch (const SqliteError& error) {
+    // Of a sync that failed, nobody else would hear.
+    if (error.index_is_doubtful()) header.generation = 0;
+    hold.write_header(header);
+    throw;
+  }
   header.database_stamp = database_stamp(header.generation);
   hold.write_header(header);
 }
 
 void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
   if (forked_ || ended_) refuse_after_fork();
-  WriterLock::Hold hold = lock_.take(purpose);
+  WriterLock::Hold hold = take_lock(purpose);
   transact_held(hold, act);
 }
 
 bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act) {
   if (forked_ || ended_) refuse_after_fork();
+  refuse_in_backup(purpose);
   std::optional<WriterLock::Hold> hold = lock_.try_take(purpose, wait);
   if (!hold) return false;
   transact_held(*hold, act);
@@ -222,7 +261,7 @@ bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const A
 
 std::optional<std::string> QueueImpl::exclusively(Removal when, const std::function<void()>& act) {
   if (forked_ || ended_) refuse_after_fork();
-  WriterLock::Hold hold = lock_.take(layout::Purpose::kFix);
+  WriterLock::Hold hold = take_lock(layout::Purpose::kFix);
   if (when == Removal::kIfUnused) {
     if (std::optional<std::string> use = what_uses_it(hold)) return use;
   }
@@ -254,7 +293,7 @@ std::optional<std::string> QueueImpl::what_uses_it(WriterLock::Hold& hold) {
 }
 
 void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
-  bool rebuilt = false;
+  int rebuilds = 0;
   bool gave_ballast = false;
   while (true) {
     try {
@@ -263,6 +302,9 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false, {}};
       index_.begin(session.now.wall_ms);
       index_.set_order_on_dead(settings->order_on_dead);
+      if (const auto ms = notice_clock_step(index_, session.now, *settings, session.header)) {
+        log::warn("the clock was set back", {{"queue", name()}, {"ms", ms}});
+      }
       act(session);
       if (session.abandoned) {
         index_.rollback();
@@ -272,9 +314,12 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       if (index_.has_changed()) syncs = sync_meter_.read();
       index_.add_syncs(syncs);
       index_.prepare_commit();
-      if (session.before_commit && !session.before_commit()) {
-        index_.rollback();
-        return;
+      if (session.before_commit) {
+        index_.write_ahead();
+        if (!session.before_commit()) {
+          index_.rollback();
+          return;
+        }
       }
       index_.commit();
       sync_meter_.forget(syncs);
@@ -282,12 +327,12 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
       return;
     } catch (const SqliteError& error) {
       index_.rollback();
-      if ((error.extended_code() & 0xff) == SQLITE_FULL && !gave_ballast) {
+      if (error.is_for_want_of_space() && !gave_ballast) {
         gave_ballast = true;
         if (admission_.release_ballast()) continue;
       }
-      if (!error.index_is_doubtful() || rebuilt) throw;
-      rebuilt = true;
+      if (!error.index_is_doubtful() || rebuilds == kMostRebuilds) throw;
+      ++rebuilds;
       rebuild(hold, error.why());
     } catch (...) {
       index_.rollback();
@@ -296,21 +341,36 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
   }
 }
 
+// It is committed: what is refused from here on is no refusal of the act, and repeats nothing.
 void QueueImpl::finish_commit(WriterLock::Hold& hold, Session& session) {
+  try {
+    tell_commit(hold, session);
+  } catch (const Error& error) {
+    throw error.of_unknown_outcome();
+  }
+  if (!index_.log_is_over(kCheckpointLogBytes)) {
+    log_pinned_ = false;
+    return;
+  }
+  try {
+    checkpoint(hold, [this] { log_pinned_ = index_.checkpoint_some() > kLogLimitBytes; });
+  } catch (const SqliteError& error) {
+    if (error.index_is_doubtful()) throw;
+    log::warn("checkpoint put off", {{"queue", name()}, {"why", error.what()}});
+  }
+}
+
+void QueueImpl::tell_commit(WriterLock::Hold& hold, Session& session) {
   layout::LockHeader header = hold.header();
   header.generation = index_.generation();
   header.transaction = index_.transaction();
   header.slots = std::max(header.slots, session.header.slots);
   header.flags = session.header.flags;
   header.settings_version = session.header.settings_version;
+  header.wall_offset_ms = session.header.wall_offset_ms;
   hold.write_header(header);
   for (const auto& step : session.after_commit) step();
   for (const Row& row : session.deaths) tell_history("dead", row);
-  if (!index_.log_is_over(kCheckpointLogBytes)) {
-    log_pinned_ = false;
-    return;
-  }
-  checkpoint(hold, [this] { log_pinned_ = index_.checkpoint_some() > kLogLimitBytes; });
 }
 
 // The sync itself, outside every lock but log_guard_.
@@ -322,6 +382,7 @@ void QueueImpl::sync_log_file() {
     const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
     if (code == SQLITE_OK) return;
     index_doubtful_ = true;
+    unsynced_generation_ = index_.generation();
     throw SqliteError(code, "sync the index's log", path(),
                       "the outcome is unknown: the disk refused");
   });
@@ -346,7 +407,29 @@ void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
   }
 }
 
-void QueueImpl::sync_log() { log_sync_.wait(); }
+void QueueImpl::sync_log() {
+  try {
+    log_sync_.wait();
+  } catch (const Error&) {
+    end_generation(unsynced_generation_);
+    throw;
+  }
+}
+
+// The kernel tells of a failed sync once: whoever opens the log from now on could sync its own
+// frames in vain behind ours, which the disk may not have.
+void QueueImpl::end_generation(std::uint64_t generation) {
+  try {
+    std::optional<WriterLock::Hold> hold =
+        lock_.try_take(layout::Purpose::kRebuild, options_.lock_wait);
+    if (!hold || hold->header().generation != generation) return;
+    layout::LockHeader header = hold->header();
+    header.generation = 0;
+    hold->write_header(header);
+  } catch (const Error& error) {
+    log::error("the index's end is not told", {{"queue", name()}, {"why", error.what()}});
+  }
+}
 
 void QueueImpl::look(const Act& act) {
   if (forked_) refuse_after_fork();

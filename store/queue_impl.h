@@ -3,8 +3,8 @@
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
 // queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
-// queue_fix.cc; queue_sweep.cc; queue_publish.cc (hot cache); recovery.cc (reaping, harvesting,
-// reconciling); rebuild.cc; maintenance.cc; fsck.cc.
+// queue_fix.cc; queue_sweep.cc; queue_copy.cc (for backups); queue_publish.cc (hot cache);
+// recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
 // (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits
@@ -45,10 +45,13 @@
 
 namespace spoolmq {
 
+enum class Changes : std::uint8_t { kAllowed, kRefused };
+
 struct QueuePlace {
   std::shared_ptr<Dir> root;
   std::shared_ptr<Dir> queue;
   std::string name;
+  Changes changes = Changes::kAllowed;  // refused in a backup: it is only looked at
 };
 
 // What an act inside an index transaction has at hand. The act may run twice (once more on a
@@ -216,6 +219,27 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool is_current(const HotRing& ring) { return hot_cache_.is_named(ring); }
   void retire_hot_cache() { hot_cache_.retire(); }
   std::optional<Message> load_at(const MessageId& id, const Location& at);
+  // For backups (queue_copy.cc). While one lives no spool file goes or is punched. Waits for who is
+  // cleaning up, at most OpenOptions::lock_wait: then Error(kTryAgain).
+  class Stillness {
+   public:
+    explicit Stillness(QueueImpl& queue);
+    ~Stillness();
+    Stillness(const Stillness&) = delete;
+    Stillness& operator=(const Stillness&) = delete;
+
+   private:
+    QueueImpl& queue_;
+    std::unique_lock<std::mutex> one_thread_;
+  };
+  // The index, with rows for all that is durable in segments, and imports.db. Returns the
+  // generation of the index.
+  std::uint64_t copy_databases(QueueDir& to);
+  // How far a handle that lives has confirmed its segment; nullopt: it is nobody's (any more).
+  std::optional<std::uint64_t> confirmed_end(const MessageId& segment);
+  bool was_removed() { return is_removed(); }
+  void forget_shared_memory();  // of a directory that nobody is going to use
+
   // Whether the index may know more than when it had this state; and sets it. One small read, and
   // one more per handle that sends.
   struct IndexState {
@@ -232,11 +256,13 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
  private:
   // ---- transactions (queue_impl.cc)
   using Act = std::function<void(Session&)>;
+  WriterLock::Hold take_lock(layout::Purpose purpose);  // refused where that changes a backup
   void transact(layout::Purpose purpose, const Act& act);
   // False if byte 0 was not to be had within `wait`.
   bool try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act);
   void transact_held(WriterLock::Hold& hold, const Act& act);
   void finish_commit(WriterLock::Hold& hold, Session& session);
+  void tell_commit(WriterLock::Hold& hold, Session& session);
   bool index_is_current(const layout::LockHeader& header);
   std::optional<std::string> what_uses_it(WriterLock::Hold& hold);
   void ensure_index(WriterLock::Hold& hold);
@@ -247,12 +273,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // Everything committed so far by this handle is durable on return. Throws Error(kIo) "unknown".
   void sync_log();
   void sync_log_file();
+  void end_generation(std::uint64_t generation);
   void tell_syncs(WriterLock::Hold& hold);  // those that no transaction has told
   Now now() const { return {clock_->wall_ms(), clock_->boot_ms()}; }
   // As transact, for looking: harvests if that is possible at once, and looks all the same if not.
   void look(const Act& act);
   [[noreturn]] void refuse_after_fork() const;
   void refuse_to_observer(std::string_view what) const;
+  void refuse_in_backup(layout::Purpose purpose) const;
 
   // ---- sending (queue_send.cc)
   struct AppendJob {
@@ -284,15 +312,19 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void bury(std::span<const Outgoing> outgoing, std::string_view reason);
   void write_out(Parcel& parcel);  // returns its places if that fails
   void write_out(std::span<Outgoing*> fresh, Format format, Durability durability);
+  void refuse_other_bytes(std::span<const Outgoing> outgoing, std::span<Outgoing* const> fresh);
   void return_reservations(std::span<Outgoing*> fresh);
   void append_group(std::span<AppendJob* const> jobs);
   void write_single_files(std::span<Outgoing*> messages, Format format, Durability durability);
   void link_group(std::span<SingleJob* const> jobs);
+  void give_names(std::span<SingleJob* const> jobs);
   bool index_pending(bool wait);  // false: byte 0 was not to be had
-  enum class RowIs : std::uint8_t { kMissing, kThere };
-  static void insert_row(Session& session, const Pending& row, RowIs there);
+  static void insert_rows(Session& session, std::vector<Pending> rows, std::uint64_t indexed);
   void insert_pending(Session& session);
   void insert_owed(Session& session);
+  enum class Forget : std::uint8_t { kAll, kUnreserved };  // of whose reservations there are none
+  void forget_pending(const MessageId& segment, std::uint64_t indexed_end, Forget which);
+  void forget_harvested();
   void roll_segment();  // indexes, seals and forgets the open segment
   void wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout);
   bool same_content(const MessageId& id, const Message& message);
@@ -325,12 +357,17 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
                                     bool* met_damage);
   std::vector<Loaded> load(const std::vector<Index::Claimed>& claimed);
   bool becomes_durable(const Unsynced& unsynced);
-  using LeaseAct = std::function<void(Session&, Row&)>;
+  // Rows whose leases run, each once.
+  using LeaseAct = std::function<void(Session&, std::span<Row>)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
                                         std::string_view event, const LeaseAct& act,
                                         Lost lost = Lost::kSkip);
+  // With a sync, and with what follows acknowledgements.
+  std::vector<LeaseOutcome> settle_leases(std::span<const Receipt> receipts, std::string_view event,
+                                          const LeaseAct& act, Lost lost = Lost::kSkip);
+  std::vector<LeaseOutcome> ack_leases(std::span<const Receipt> receipts, Lost lost);
   void drop_lost(const MessageId& id);
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);
@@ -350,11 +387,16 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void write_clean_mark_if_last(WriterLock::Hold& hold);
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
-  void harvest(Session& session);
-  std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead);
+  void harvest(Session& session, std::optional<std::uint32_t> but_slot = {});
+  struct AtOnce {  // what is harvested may be leased with its row
+    const LeaseRequest& request;
+    std::vector<Index::Claimed>& claimed;
+  };
+  std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead,
+                                        const AtOnce& at_once);
   bool is_durable(const Unsynced& unsynced);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
-                       std::uint64_t promised, std::uint64_t* end);
+                       std::uint64_t promised, std::uint64_t* end, const AtOnce* at_once = nullptr);
   bool probe_slots(Session& session);  // whether a dead handle was reaped
   void reap(Session& session, const HandleTable::Slot& slot);
   void reap_segment(Session& session, const layout::HandleRecord& record);
@@ -362,7 +404,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void index_single(Session& session, Dir& shard, const names::SpoolName& name,
                     const Verdicts::Known* verdicts);
   void apply_verdict(Session& session, const MessageId& id, const Verdicts::Known& verdicts);
-  void keep_tail(File& file, const MessageId& id, std::uint64_t from);
   void rebuild(WriterLock::Hold& hold, std::string_view why);
 
   // ---- maintenance (maintenance.cc)
@@ -456,8 +497,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::uint64_t singles_begun_ = 0;  // of the link leader
 
   std::atomic<std::int64_t> last_probe_boot_ms_{-1'000'000};
-  std::atomic<bool> index_doubtful_{
-      false};                            // a sync of the log failed: rebuild before the next act
+  // A sync of the log failed: rebuild before the next act.
+  std::atomic<bool> index_doubtful_{false};
+  std::atomic<std::uint64_t> unsynced_generation_{0};  // that of the sync of the log that failed
   std::atomic<bool> log_pinned_{false};  // the log is over its limit: sends are refused
 
   std::mutex background_mutex_;  // guards the flags below and the thread's start

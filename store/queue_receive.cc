@@ -2,10 +2,12 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "core/futex.h"
 #include "core/log.h"
+#include "store/quarantine.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 
@@ -19,7 +21,6 @@ constexpr std::int64_t kLongestSpinNs = 150'000;
 constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
 constexpr std::size_t kMovedPerSlice = 1000;
-constexpr std::uint64_t kMostCorruptBytesKept = 64 << 20;
 
 std::string_view damage_text(Damage damage) {
   switch (damage) {
@@ -31,6 +32,14 @@ std::string_view damage_text(Damage damage) {
       return "another message stands in its place";
   }
   return "";
+}
+
+// An act on leased rows that knows of one at a time.
+template <typename Act>
+auto one_by_one(Act act) {
+  return [act = std::move(act)](auto& session, std::span<Row> rows) {
+    for (Row& row : rows) act(session, row);
+  };
 }
 
 }  // namespace
@@ -97,20 +106,30 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       session.header.flags = 0;  // it was for a time, and that is over
       others_may_have_some = true;
     }
-    harvest(session);
-    std::optional<Unsynced> unsynced;
-    if (look.ahead) unsynced = harvest_ahead(session, *look.ahead);
     LeaseRequest request;
     request.max = std::min(options.max, kMostPerClaim);
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
-    std::size_t moved = 0;
-    do {
-      moved = session.index.move_due(session.now, session.settings, &session.deaths);
-      others_may_have_some = others_may_have_some || moved > 0;
-    } while (moved >= kMovedPerSlice);
-    claimed = session.index.claim(request, session.now);
+    const auto move_due = [&] {
+      std::size_t moved = 0;
+      do {
+        moved = session.index.move_due(session.now, session.settings, &session.deaths);
+        others_may_have_some = others_may_have_some || moved > 0;
+      } while (moved >= kMovedPerSlice);
+    };
+    std::optional<Unsynced> unsynced;
+    if (look.ahead) {
+      // Not twice from one handle: whoever owns it takes what its record says of rows for final.
+      harvest(session, look.ahead->slot);
+      move_due();  // that was there before it
+      unsynced = harvest_ahead(session, *look.ahead, {request, claimed});
+    }
+    if (!unsynced) harvest(session);
+    if (claimed.empty()) {
+      move_due();
+      claimed = session.index.claim(request, session.now);
+    }
     const bool long_ago = session.now.boot_ms - last_probe_boot_ms_ >= kProbeEveryMs;
     if (look.probe && (long_ago || claimed.empty())) {
       others_may_have_some = probe_slots(session) || others_may_have_some;
@@ -197,17 +216,9 @@ void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage dam
   const std::string reason(damage_text(damage));
   log::error("message is corrupt", {{"queue", name()}, {"id", id.text()}, {"why", reason}});
   try {
-    const std::vector<std::byte> bytes = reader_.raw(at, kMostCorruptBytesKept);
-    const std::unique_ptr<Dir> corrupt = dir_.made(names::kCorrupt);
-    if (!bytes.empty() && !corrupt->status(id.text())) {
-      const std::unique_ptr<File> kept = dir_.create(*corrupt, id.text(), IfExists::kOpen);
-      kept->write_at(bytes, 0);
-      const std::string why = reason + " in " + names::spool_file(at.file, at.kind) + " at byte " +
-                              std::to_string(at.offset) + "\n";
-      dir_.create(*corrupt, id.text() + ".reason", IfExists::kOpen)->write_at(as_bytes(why), 0);
-      kept->sync();
-      corrupt->sync();
-    }
+    keep_aside(dir_, id.text(), reader_.raw(at, kMostBytesKept),
+               reason + " in " + names::spool_file(at.file, at.kind) + " at byte " +
+                   std::to_string(at.offset) + "\n");
   } catch (const Error& error) {
     log::warn("corrupt bytes not copied", {{"id", id.text()}, {"why", error.what()}});
   }
@@ -231,6 +242,7 @@ void QueueImpl::drop_lost(const MessageId& id) {
 std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   refuse_to_observer("receive");
+  refuse_in_backup(layout::Purpose::kReceive);
   const std::int64_t started = clock_->boot_ms();
   Waiter waiter(*this);
   Ahead ahead;
@@ -304,26 +316,37 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
                                                  const LeaseAct& act, Lost lost) {
   if (forked_ || closed_) refuse_after_fork();
   std::vector<LeaseOutcome> outcomes(receipts.size(), LeaseOutcome::kLost);
-  std::vector<Row> told;
+  std::vector<Row> found;
+  bool tell = false;
   std::uint64_t generation = 0;
   bool changed = false;
   transact(layout::Purpose::kAcknowledge, [&](Session& session) {
-    told.clear();
+    found.clear();
     changed = false;
-    const bool tell = !event.empty() && session.settings.history == HistoryLevel::kAll;
+    tell = !event.empty() && session.settings.history == HistoryLevel::kAll;
+    std::unordered_set<std::int64_t> seen;
+    std::size_t acted = 0;
+    const auto act_on_rest = [&] {
+      if (acted < found.size()) act(session, std::span(found).subspan(acted));
+      acted = found.size();
+    };
     for (std::size_t i = 0; i < receipts.size(); ++i) {
-      Index::Found found = session.index.find_lease(receipts[i], session.now);
-      outcomes[i] = found.outcome;
-      if (lost == Lost::kStop && found.outcome == LeaseOutcome::kLost) {
+      Index::Found one = session.index.find_lease(receipts[i], session.now);
+      if (one.row && !seen.insert(one.row->sequence).second) {
+        // The same receipt again: what it finds is what the first one left.
+        act_on_rest();
+        one = session.index.find_lease(receipts[i], session.now);
+      }
+      outcomes[i] = one.outcome;
+      if (lost == Lost::kStop && one.outcome == LeaseOutcome::kLost) {
         session.abandoned = true;
         changed = false;
         return;
       }
-      if (!found.row) continue;
-      changed = true;
-      act(session, *found.row);
-      if (tell) told.push_back(std::move(*found.row));
+      if (one.row) found.push_back(std::move(*one.row));
     }
+    act_on_rest();
+    changed = !found.empty();
     generation = session.index.generation();
   });
   if (changed && after == AfterLease::kSync) {
@@ -334,46 +357,47 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
       return outcomes;
     }
   }
-  for (const Row& row : told) tell_history(event, row);
+  if (changed && tell) {
+    for (const Row& row : found) tell_history(event, row);
+  }
   if (changed) bell_.ring();
   return outcomes;
 }
 
-std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
-  std::vector<LeaseOutcome> outcomes =
-      with_leases(receipts, AfterLease::kSync, "acked", [](Session& session, Row& row) {
-        session.index.ack(row, session.now, session.settings.archive.count());
-      });
+std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> receipts,
+                                                   std::string_view event, const LeaseAct& act,
+                                                   Lost lost) {
+  std::vector<LeaseOutcome> outcomes = with_leases(receipts, AfterLease::kSync, event, act, lost);
   settled_since_maintenance_ += receipts.size();
   start_background();
   return outcomes;
 }
 
+std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
+  return ack_leases(receipts, Lost::kSkip);
+}
+
 std::vector<LeaseOutcome> QueueImpl::ack_all(std::span<const Receipt> receipts) {
-  std::vector<LeaseOutcome> outcomes = with_leases(
-      receipts, AfterLease::kSync, "acked",
-      [](Session& session, Row& row) {
-        session.index.ack(row, session.now, session.settings.archive.count());
-      },
-      Lost::kStop);
-  settled_since_maintenance_ += receipts.size();
-  start_background();
-  return outcomes;
+  return ack_leases(receipts, Lost::kStop);
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack_leases(std::span<const Receipt> receipts, Lost lost) {
+  const auto ack = [](Session& session, std::span<Row> rows) {
+    session.index.ack_leased(rows, session.now, session.settings.archive.count());
+  };
+  return settle_leases(receipts, "acked", ack, lost);
 }
 
 std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
                                              const DedupeKeys& keys) {
-  std::vector<LeaseOutcome> outcomes =
-      with_leases(receipts, AfterLease::kSync, {}, [&keys](Session& session, Row& row) {
-        session.index.forget_key("i:" + row.id.text());
-        if (const auto known = keys.find(row.id); known != keys.end()) {
-          session.index.forget_key_of(row.id, "k:" + known->second, session.now);
-        }
-        session.index.remove(row, session.now);
-      });
-  settled_since_maintenance_ += receipts.size();
-  start_background();
-  return outcomes;
+  const auto pass_on = one_by_one([&keys](Session& session, Row& row) {
+    session.index.forget_key(Index::key_of_id(row.id));
+    if (const auto known = keys.find(row.id); known != keys.end()) {
+      session.index.forget_key_of(row.id, Index::key_of(known->second), session.now);
+    }
+    session.index.remove(row, session.now);
+  });
+  return settle_leases(receipts, {}, pass_on);
 }
 
 std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
@@ -381,35 +405,34 @@ std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
                                           std::optional<Milliseconds> delay) {
   std::optional<std::int64_t> delay_ms;
   if (delay) delay_ms = delay->count();
-  return with_leases(receipts, AfterLease::kNothing, {}, [&](Session& session, Row& row) {
+  const auto nack = one_by_one([&](Session& session, Row& row) {
     session.index.nack(row, session.now, session.settings, reason, delay_ms, &session.deaths);
   });
+  return with_leases(receipts, AfterLease::kNothing, {}, nack);
 }
 
 std::vector<LeaseOutcome> QueueImpl::release(std::span<const Receipt> receipts) {
-  return with_leases(receipts, AfterLease::kNothing, {},
-                     [](Session& session, Row& row) { session.index.release(row); });
+  const auto release = one_by_one([](Session& session, Row& row) { session.index.release(row); });
+  return with_leases(receipts, AfterLease::kNothing, {}, release);
 }
 
 std::vector<LeaseOutcome> QueueImpl::extend(std::span<const Receipt> receipts,
                                             std::optional<Milliseconds> lease) {
-  return with_leases(receipts, AfterLease::kNothing, {}, [&](Session& session, Row& row) {
+  const auto extend = one_by_one([&](Session& session, Row& row) {
     session.index.extend(row, session.now, lease.value_or(session.settings.lease).count());
   });
+  return with_leases(receipts, AfterLease::kNothing, {}, extend);
 }
 
 std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
                                             std::string_view reason) {
   std::string why = "rejected";
   if (!reason.empty()) why += ": " + std::string(reason);
-  std::vector<LeaseOutcome> outcomes =
-      with_leases(receipts, AfterLease::kSync, {}, [&](Session& session, Row& row) {
-        session.index.reject(row, why, session.now, session.settings.order_on_dead);
-        session.deaths.push_back(row);
-      });
-  settled_since_maintenance_ += receipts.size();
-  start_background();
-  return outcomes;
+  const auto reject = one_by_one([&](Session& session, Row& row) {
+    session.index.reject(row, why, session.now, session.settings.order_on_dead);
+    session.deaths.push_back(row);
+  });
+  return settle_leases(receipts, {}, reject);
 }
 
 }  // namespace spoolmq

@@ -9,7 +9,6 @@
 namespace spoolmq {
 namespace {
 
-constexpr std::int64_t kIdRememberedMs = std::int64_t{7} * 24 * 3600 * 1000;
 constexpr Milliseconds kLongestSleep{250};
 
 bool same_body(const Message& one, const Message& other) {
@@ -46,9 +45,9 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
     std::unordered_map<std::string, MessageId> keys;  // of `wanted`
     for (Outgoing& one : outgoing) {
       one.result = {one.message.id, false};
-      const std::string id_key = one.explicit_id ? "i:" + one.message.id.text() : std::string();
+      const std::string id_key = one.explicit_id ? Index::key_of_id(one.message.id) : std::string();
       const std::string key =
-          one.message.dedupe_key.empty() ? id_key : "k:" + one.message.dedupe_key;
+          one.message.dedupe_key.empty() ? id_key : Index::key_of(one.message.dedupe_key);
       if (!key.empty()) {
         std::optional<MessageId> known = session.index.known_key(key, session.now);
         if (!known && !id_key.empty()) known = session.index.known_key(id_key, session.now);
@@ -83,7 +82,7 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
       bytes += one.message.body_size();
       ++count;
       const std::int64_t window =
-          one.message.dedupe_key.empty() ? kIdRememberedMs : settings.dedupe_window.count();
+          (one.message.dedupe_key.empty() ? settings.id_window : settings.dedupe_window).count();
       wanted.push_back({one.message.id, handles_.incarnation(), one.message.body_size(), key,
                         session.now.wall_ms + window, settings.capacity != 0,
                         settings.capacity == 0});
@@ -93,7 +92,7 @@ QueueImpl::Place QueueImpl::try_reserve(std::span<Outgoing> outgoing, const Sett
     if (!session.index.has_room(count, bytes, settings)) return;
     for (const Index::Reservation& one : wanted) session.index.reserve(one);
     for (const MessageId& id : remembered) {
-      session.index.remember_id(id, session.now.wall_ms + kIdRememberedMs);
+      session.index.remember_id(id, session.now.wall_ms + settings.id_window.count());
     }
     place = Place::kReserved;
   });
@@ -150,6 +149,20 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
     one.reserved = !one.result.duplicate;
     if (one.reserved) fresh.push_back(&one);
   }
+  try {
+    refuse_other_bytes(outgoing, fresh);
+    const bool remembers = options.id_memory == IdMemory::kDurable &&
+                           std::ranges::any_of(fresh, &Outgoing::explicit_id);
+    if (remembers) sync_log();
+  } catch (...) {
+    return_reservations(fresh);
+    throw;
+  }
+}
+
+// An id stands for one message: whoever repeats it says the same again.
+void QueueImpl::refuse_other_bytes(std::span<const Outgoing> outgoing,
+                                   std::span<Outgoing* const> fresh) {
   for (const Outgoing& one : outgoing) {
     if (one.reserved || !one.explicit_id) continue;
     const auto first = std::find_if(fresh.begin(), fresh.end(), [&](const Outgoing* other) {
@@ -159,13 +172,9 @@ void QueueImpl::reserve(std::span<Outgoing> outgoing, const SendOptions& options
                              : same_content(one.result.id, one.message)) {
       continue;
     }
-    return_reservations(fresh);
     throw Error(ErrorCode::kCannotCreate, "send", name(),
                 "another message has the id " + one.result.id.text());
   }
-  const bool remembers = options.id_memory == IdMemory::kDurable &&
-                         std::ranges::any_of(fresh, &Outgoing::explicit_id);
-  if (remembers) sync_log();
 }
 
 void QueueImpl::return_reservations(std::span<Outgoing*> fresh) {
@@ -220,7 +229,7 @@ bool QueueImpl::withdraw(const MessageId& id) {
   // Whoever takes it back may send it again.
   const Loaded loaded = reader_.load(id, *at);
   const auto* const message = std::get_if<Message>(&loaded);
-  const std::string key = message == nullptr ? std::string() : "k:" + message->dedupe_key;
+  const std::string key = message == nullptr ? std::string() : Index::key_of(message->dedupe_key);
   transact(layout::Purpose::kFix, [&](Session& session) {
     harvest(session);
     std::optional<Row> row = session.index.find(id);
@@ -228,7 +237,7 @@ bool QueueImpl::withdraw(const MessageId& id) {
                         row->state == RowState::kDelayed);
     if (!withdrawn) return;
     session.index.remove(*row, session.now);
-    session.index.forget_key("i:" + id.text());
+    session.index.forget_key(Index::key_of_id(id));
     session.index.forget_key_of(id, key, session.now);
   });
   if (!withdrawn) return false;

@@ -7,11 +7,17 @@
 
 namespace spoolmq {
 
-// Of a rendezvous the sender settles the reservation, once it knows that the message was taken.
-void QueueImpl::insert_row(Session& session, const Pending& row, RowIs there) {
-  if (there == RowIs::kMissing) session.index.insert(row.entry, session.now, session.settings);
+// Those at or behind `indexed` in their file; further in front somebody else has done it.
+void QueueImpl::insert_rows(Session& session, std::vector<Pending> rows, std::uint64_t indexed) {
+  // Of a rendezvous the sender settles the reservation, once it knows that the message was taken.
   const bool rendezvous = session.settings.capacity == 0;
-  if (row.reserved && !rendezvous) session.index.settle_reservation(row.entry.id);
+  std::vector<Entry> entries;
+  entries.reserve(rows.size());
+  for (Pending& row : rows) {
+    if (row.reserved && !rendezvous) session.index.settle_reservation(row.entry.id);
+    if (row.entry.at.offset >= indexed) entries.push_back(std::move(row.entry));
+  }
+  session.index.insert_all(entries, session.now, session.settings);
 }
 
 void QueueImpl::insert_owed(Session& session) {
@@ -23,8 +29,9 @@ void QueueImpl::insert_owed(Session& session) {
     begun = handles_.own().singles_indexed + rows.size();
   }
   if (rows.empty()) return;
-  for (const Pending& row : rows) insert_row(session, row, RowIs::kMissing);
-  session.after_commit.push_back([this, count = rows.size(), begun] {
+  const std::size_t count = rows.size();
+  insert_rows(session, std::move(rows), 0);
+  session.after_commit.push_back([this, count, begun] {
     const std::lock_guard guard(pending_mutex_);
     owed_.erase(owed_.begin(), owed_.begin() + static_cast<std::ptrdiff_t>(count));
     handles_.publish_singles_indexed(begun);
@@ -40,27 +47,38 @@ void QueueImpl::insert_pending(Session& session) {
     rows.assign(pending_.begin(), pending_.end());
   }
   if (rows.empty()) return;
-  const Location& first = rows.front().entry.at;
+  const Location first = rows.front().entry.at;
   const std::int64_t file = session.index.file_rowid(first, handles_.incarnation(), false);
   // Someone else may have indexed some of them, from the file.
-  const std::uint64_t indexed = session.index.find_file(first.file)->indexed_end;
-  for (const Pending& row : rows) {
-    insert_row(session, row, row.entry.at.offset >= indexed ? RowIs::kMissing : RowIs::kThere);
-  }
+  const std::uint64_t indexed = session.index.file_by_rowid(file).indexed_end;
   const std::uint64_t end = std::max(indexed, rows.back().group_end);
-  session.index.set_indexed_end(file, end);
-  session.after_commit.push_back([this, count = rows.size(), end] {
-    const std::lock_guard guard(pending_mutex_);
-    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+  insert_rows(session, std::move(rows), indexed);
+  if (end > indexed) session.index.set_indexed_end(file, end);
+  session.after_commit.push_back([this, segment = first.file, end] {
+    forget_pending(segment, end, Forget::kAll);
     handles_.publish_indexed_end(end);
   });
 }
 
-bool QueueImpl::index_pending(bool wait) {
-  {
-    const std::lock_guard guard(pending_mutex_);
-    if (pending_.empty() && owed_.empty()) return true;
+void QueueImpl::forget_pending(const MessageId& segment, std::uint64_t indexed_end, Forget which) {
+  const std::lock_guard guard(pending_mutex_);
+  while (!pending_.empty()) {
+    const Pending& first = pending_.front();
+    if (first.entry.at.file != segment || first.group_end > indexed_end) return;
+    if (first.reserved && which == Forget::kUnreserved) return;
+    pending_.pop_front();
   }
+}
+
+// A receiver that harvested them has said so in our record, after its commit. Without byte 0.
+void QueueImpl::forget_harvested() {
+  const layout::HandleRecord record = handles_.read_one(handles_.own_slot());
+  forget_pending(record.segment, record.indexed_end, Forget::kUnreserved);
+}
+
+bool QueueImpl::index_pending(bool wait) {
+  if (!wait && rows_owed() > 0) forget_harvested();
+  if (rows_owed() == 0) return true;
   const auto act = [this](Session& session) { insert_pending(session); };
   if (!wait) return try_transact(layout::Purpose::kSend, Milliseconds{0}, act);
   transact(layout::Purpose::kSend, act);

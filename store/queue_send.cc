@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/record_codec.h"
+#include "store/in_parts.h"
 #include "store/large_body.h"
 #include "store/message_check.h"
 #include "store/queue_impl.h"
@@ -73,6 +74,7 @@ Settings QueueImpl::settings_for(const SendOptions& options) {
 void QueueImpl::check_send_allowed(std::uint64_t bytes, const SendOptions& options) {
   if (forked_ || closed_) refuse_after_fork();
   refuse_to_observer("send");
+  refuse_in_backup(layout::Purpose::kSend);
   if (options.dead.empty() && (lock_.peek().flags & layout::kPausedSend) != 0) {
     if (const auto pause = paused(); pause && pause->send) {
       throw Error(ErrorCode::kTryAgain, "send", name(),
@@ -164,12 +166,13 @@ void QueueImpl::write_out(std::span<Outgoing*> fresh, Format format, Durability 
   };
   bool appended = false;
   bool reserved = false;
+  InParts runs;
   // Runs of one kind, so that the order of the batch stays the order of the rows.
   for (std::size_t i = 0; i < fresh.size();) {
     const std::size_t begin = i;
     if (has_own_file(fresh[i])) {
       while (i < fresh.size() && i - begin < kMessagesPerSlice && has_own_file(fresh[i])) ++i;
-      write_single_files(fresh.subspan(begin, i - begin), format, durability);
+      runs.run([&] { write_single_files(fresh.subspan(begin, i - begin), format, durability); });
       continue;
     }
     AppendJob job{{}, durability};
@@ -181,7 +184,7 @@ void QueueImpl::write_out(std::span<Outgoing*> fresh, Format format, Durability 
       reserved = reserved || fresh[i]->reserved;
       job.messages.push_back(fresh[i]);
     }
-    appends_.run(job, weight);
+    runs.run([&] { appends_.run(job, weight); });
     appended = true;
   }
   if (!appended) return;

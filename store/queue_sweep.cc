@@ -18,6 +18,7 @@ constexpr int kMostSlices = 16;
 
 void QueueImpl::sweep() {
   if (forked_ || closed_) refuse_after_fork();
+  refuse_in_backup(layout::Purpose::kMaintain);
   const std::unique_lock one_thread(sweep_mutex_, std::try_to_lock);
   if (!one_thread.owns_lock()) return;  // another thread is at it
   if (is_removed()) throw Error(ErrorCode::kNotFound, "sweep", name(), "the queue was removed");

@@ -87,7 +87,7 @@ bool QueueImpl::put_link(Parcel& parcel, const std::string& body, const Sealed& 
   // Nobody who reaps this handle looks for the file: the row must be there before the intent goes.
   transact(layout::Purpose::kSend, [&](Session& session) {
     insert_pending(session);  // what was sent before has its place before
-    insert_row(session, row, RowIs::kMissing);
+    insert_rows(session, {row}, 0);
     session.after_commit.push_back([this] { hot_cache_.tell_break(); });
   });
   bell_.ring();

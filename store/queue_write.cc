@@ -108,6 +108,38 @@ void QueueImpl::write_single_files(std::span<Outgoing*> messages, Format format,
   singles_.run(job, job.messages.size());
 }
 
+// All of them durably, or none: then whoever reads the directory finds nothing that was refused.
+void QueueImpl::give_names(std::span<SingleJob* const> jobs) {
+  Dir* shard = nullptr;
+  bool sync = false;
+  std::vector<std::string> named;
+  const auto give = [&](NewFile& file, const std::string& name) {
+    shard = &file.shard();  // all of one handle's files share a shard
+    if (!file.link(name)) throw Error(ErrorCode::kIo, "create", name, "the name is taken");
+    named.push_back(name);
+  };
+  try {
+    for (SingleJob* job : jobs) {
+      sync = sync || job->durability == Durability::kSync;
+      for (std::size_t i = 0; i < job->messages.size(); ++i) {
+        Outgoing& one = *job->messages[i];
+        if (one.body) give(*one.body, names::spool_file(one.file, names::SpoolKind::kBody));
+        give(job->files[i], names::spool_file(one.file, job->places[i].kind));
+      }
+    }
+    if (sync) sync_meter_.time([&] { shard->sync(); });
+  } catch (const Error& error) {
+    if (named.empty()) throw;
+    // The spool file before its body. A name that is taken away may come back with the power.
+    try {
+      for (auto name = named.rbegin(); name != named.rend(); ++name) shard->unlink(*name);
+    } catch (const Error& left) {
+      log::warn("a refused message's file is left", {{"queue", name()}, {"why", left.what()}});
+    }
+    throw error.of_unknown_outcome();
+  }
+}
+
 // The lead of a group of own files: names, one directory sync, rows.
 void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
   // What the same senders appended before comes before in index order too.
@@ -117,25 +149,14 @@ void QueueImpl::link_group(std::span<SingleJob* const> jobs) {
   // Said before the first name exists: a reaper that finds this number ahead looks for names.
   singles_begun_ += count;
   handles_.publish_singles_begun(singles_begun_);
-  Dir* shard = nullptr;
-  bool sync = false;
   std::vector<Pending> rows;
-  for (SingleJob* job : jobs) {
-    sync = sync || job->durability == Durability::kSync;
+  for (const SingleJob* job : jobs) {
     for (std::size_t i = 0; i < job->messages.size(); ++i) {
-      Outgoing& one = *job->messages[i];
-      if (one.body && !one.body->link(names::spool_file(one.file, names::SpoolKind::kBody))) {
-        throw Error(ErrorCode::kIo, "create", one.file.text() + ".body", "the name is taken");
-      }
-      const std::string name = names::spool_file(one.file, job->places[i].kind);
-      if (!job->files[i].link(name)) {
-        throw Error(ErrorCode::kIo, "create", name, "the name is taken");
-      }
-      shard = &job->files[i].shard();  // all of one handle's files share a shard
+      const Outgoing& one = *job->messages[i];
       rows.push_back({Entry::of(one.message, job->places[i], job->durability), 0, one.reserved});
     }
   }
-  if (sync) sync_meter_.time([&] { shard->sync(); });
+  give_names(jobs);
   try {
     index_pending(true);  // what was appended before has its place before
   } catch (const Error& error) {

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/record_codec.h"
 #include "core/xml_codec.h"
+#include "store/quarantine.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 
@@ -109,7 +110,14 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
   header.transaction += 1;
   header.database_stamp = database_stamp(header.generation);
   hold.write_header(header);
-  lock_.file().sync_data();
+  try {
+    lock_.file().sync_data();
+  } catch (const Error&) {
+    // A later sync would prove nothing: nobody may rely on this generation before another try.
+    header.generation = 0;
+    hold.write_header(header);
+    throw;
+  }
   if (old > 0) move_aside(old);
 }
 
@@ -186,15 +194,14 @@ void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::
         acked == verdicts.acked.end()) {
       rows.add_corrupt(name.file, own_record_of(name.file, limit), 0);
     }
-    // All of it is done, or nothing ever was in it (durability os: the power took its bytes).
-    const bool empty = !open && scanned.valid_end <= record::kFileHeaderBytes && !scanned.has_tail;
+    keep_damaged_aside(dir_, *file, name.file, scanned.damaged,
+                       acked == verdicts.acked.end() ? std::vector<ByteRange>{} : acked->second);
+    const bool is_kept = !scanned.has_tail || try_keep_range_aside(dir_, *file, name.file, "tail",
+                                                                   {scanned.valid_end, limit});
+    // All of it is done or kept aside, or nothing ever was in it (durability os: the power took its
+    // bytes).
+    const bool empty = !open && scanned.valid_end <= record::kFileHeaderBytes && is_kept;
     if (rowid == 0 && (acked != verdicts.acked.end() || empty)) index_.bulk_file(row);
-    for (const ByteRange& range : scanned.damaged) {
-      // What is acknowledged may be punched out.
-      if (verdicts.is_acked(name.file, range.begin)) continue;
-      log::error("damaged bytes in a spool file",
-                 {{"file", file_name}, {"from", range.begin}, {"to", range.end}});
-    }
   }
 }
 

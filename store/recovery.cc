@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/record_codec.h"
 #include "core/xml_codec.h"
+#include "store/quarantine.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kBootMarkBytes = 1024;
 constexpr std::int64_t kClockSlackMs = 24 * 3600 * 1000;
 constexpr std::size_t kRowsPerTransaction = 10'000;
+constexpr std::size_t kMostEntriesHeld = 1024;
 constexpr std::uint32_t kShards = 256;
 
 std::string boot_mark(std::string_view state, const Clock& clock, std::uint64_t device) {
@@ -197,10 +199,11 @@ void QueueImpl::remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolN
 
 // ---- Harvesting
 
-void QueueImpl::harvest(Session& session) {
+void QueueImpl::harvest(Session& session, std::optional<std::uint32_t> but_slot) {
   insert_pending(session);
   for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
     if (handles_.owns_slot() && slot.number == handles_.own_slot()) continue;
+    if (slot.number == but_slot) continue;
     const layout::HandleRecord& record = slot.record;
     if (record.segment.is_nil() || record.durable_end <= record.indexed_end) continue;
     std::uint64_t end = 0;
@@ -214,12 +217,13 @@ void QueueImpl::harvest(Session& session) {
 // Rows for what a living sender has written and is about to sync: not to be committed before it is
 // durable up to where they end (I2). nullopt: there is nothing like that.
 std::optional<QueueImpl::Unsynced> QueueImpl::harvest_ahead(Session& session,
-                                                            const Doorbell::Announcement& ahead) {
+                                                            const Doorbell::Announcement& ahead,
+                                                            const AtOnce& at_once) {
   if (ahead.slot >= session.header.slots || ahead.slot == handles_.own_slot()) return std::nullopt;
   const layout::HandleRecord record = handles_.read_one(ahead.slot);
   if (record.segment.is_nil() || ahead.written_end <= record.durable_end) return std::nullopt;
   Unsynced unsynced{ahead.slot, record.segment, 0};
-  harvest_segment(session, record, ahead.written_end, record.durable_end, &unsynced.end);
+  harvest_segment(session, record, ahead.written_end, record.durable_end, &unsynced.end, &at_once);
   if (unsynced.end <= record.durable_end) return std::nullopt;
   session.after_commit.push_back(
       [this, unsynced] { handles_.write_indexed_end_of(unsynced.slot, unsynced.end); });
@@ -234,22 +238,37 @@ bool QueueImpl::is_durable(const Unsynced& unsynced) {
 // Rows for the records of a segment between what is indexed and `limit`. `end`: where they end now;
 // 0 if there is no such file.
 void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& record,
-                                std::uint64_t limit, std::uint64_t promised, std::uint64_t* end) {
+                                std::uint64_t limit, std::uint64_t promised, std::uint64_t* end,
+                                const AtOnce* at_once) {
   *end = 0;
   const Location at{record.segment, names::SpoolKind::kBinary, 0, 0};
   const std::shared_ptr<File> file = reader_.open(at);
   if (!file) return;
   const std::int64_t rowid = session.index.file_rowid(at, record.incarnation, false);
   const std::uint64_t indexed = std::max<std::uint64_t>(
-      session.index.find_file(record.segment)->indexed_end, record::kFileHeaderBytes);
+      session.index.file_by_rowid(rowid).indexed_end, record::kFileHeaderBytes);
   *end = indexed;
   if (indexed >= limit) return;
+  std::vector<Entry> entries;
+  const auto insert = [&] {
+    session.index.insert_all(entries, session.now, session.settings);
+    entries.clear();
+  };
+  const bool settles = session.settings.capacity != 0 && session.index.has_reservations();
   const ScanResult scanned =
       scan_segment(*file, record.segment, indexed, limit, promised, [&](ScannedRecord&& one) {
-        session.index.insert(Entry::of(one.message, one.at, durability_of(one.flags)), session.now,
-                             session.settings);
-        if (session.settings.capacity != 0) session.index.settle_reservation(one.message.id);
+        entries.push_back(Entry::of(one.message, one.at, durability_of(one.flags)));
+        if (settles) session.index.settle_reservation(entries.back().id);
+        if (entries.size() == kMostEntriesHeld) insert();
       });
+  const bool none_ready = session.index.count(RowState::kReady).messages == 0;
+  if (at_once != nullptr && entries.size() == 1 && none_ready) {  // the next to be claimed
+    auto claimed = session.index.insert_leased(entries.front(), at_once->request, session.now,
+                                               session.settings);
+    if (claimed) at_once->claimed.push_back(std::move(*claimed));
+  } else {
+    insert();
+  }
   for (const ByteRange& range : scanned.damaged) {
     log::error("damaged bytes in a spool file",
                {{"file", names::spool_file(record.segment, at.kind)},
@@ -319,8 +338,8 @@ void QueueImpl::reap_segment(Session& session, const layout::HandleRecord& recor
   harvest_segment(session, record, file->status().size, record.durable_end, &end);
   const std::int64_t rowid =
       session.index.file_rowid({record.segment, names::SpoolKind::kBinary, 0, 0}, 0, false);
-  if (end < file->status().size) {
-    keep_tail(*file, record.segment, end);
+  if (const std::uint64_t size = file->status().size; end < size) {
+    keep_range_aside(dir_, *file, record.segment, "tail", {end, size});
     file->truncate(end);
   }
   session.index.seal(rowid);
@@ -409,8 +428,8 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
     session.index.insert_corrupt(id, where, session.now, session.settings);
   }
   if (known) rowid = known->rowid;
-  if (scanned.valid_end < file->status().size) {
-    keep_tail(*file, name.file, scanned.valid_end);
+  if (scanned.valid_end < size) {
+    keep_range_aside(dir_, *file, name.file, "tail", {scanned.valid_end, size});
     file->truncate(scanned.valid_end);
   }
   if (own && !found && scanned.corrupt.empty()) {
@@ -451,25 +470,6 @@ void QueueImpl::apply_verdict(Session& session, const MessageId& id,
       session.index.set_state(*row, row->state);
       return;
   }
-}
-
-// Bytes behind the last whole group: nobody was told that they are safe, but they are not thrown
-// away either.
-void QueueImpl::keep_tail(File& file, const MessageId& id, std::uint64_t from) {
-  const std::uint64_t size = file.status().size;
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(size - from, 64 << 20));
-  bytes.resize(file.read_at(bytes, from));
-  const auto last =
-      std::find_if(bytes.rbegin(), bytes.rend(), [](std::byte b) { return b != std::byte{0}; });
-  bytes.resize(static_cast<std::size_t>(std::distance(last, bytes.rend())));
-  if (bytes.empty()) return;
-  const std::unique_ptr<Dir> corrupt = dir_.made(names::kCorrupt);
-  const std::string name = id.text() + ".tail-" + std::to_string(from);
-  const std::unique_ptr<File> kept = dir_.create(*corrupt, name, IfExists::kOpen);
-  kept->write_at(bytes, 0);
-  kept->sync();
-  corrupt->sync();
-  log::warn("unfinished tail kept", {{"file", id.text()}, {"bytes", bytes.size()}});
 }
 
 }  // namespace spoolmq

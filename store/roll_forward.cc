@@ -104,6 +104,9 @@ void RootImpl::finish_move(std::string_view text) {
   if (!from || !to) return;
   FixResult result;
   move_slice(*from, ids, *to, result);
+  if (result.skipped_leased > 0) {
+    throw Error(ErrorCode::kTryAgain, "move", from->name(), "messages are leased meanwhile");
+  }
   log::info("finished a move", {{"from", from->name()}, {"to", to->name()}});
 }
 

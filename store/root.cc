@@ -1,5 +1,4 @@
 // Roots: finding, creating and removing queues.
-#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,28 +8,21 @@
 #include <cstdlib>
 
 #include "core/id_source.h"
+#include "core/log.h"
 #include "core/names.h"
 #include "core/text.h"
 #include "store/doorbell.h"
+#include "store/known_file_systems.h"
 #include "store/ownership.h"
 #include "store/queue_dir.h"
 #include "store/queue_impl.h"
+#include "store/remove_tree.h"
 #include "store/root_impl.h"
 
 namespace spoolmq {
 namespace {
 
-constexpr int kMostRemovals = 100;
 constexpr std::size_t kSettingsBytes = 64 << 10;
-// statfs(2): local file systems whose record locks and syncs are known to hold what they promise.
-constexpr std::array<std::int64_t, 6> kKnownFileSystems = {
-    0,           // the in-memory twin
-    0xEF53,      // ext2, ext3, ext4
-    0x58465342,  // XFS
-    0x9123683E,  // btrfs
-    0x01021994,  // tmpfs
-    0x794c7630,  // overlay
-};
 
 void require_queue_name(std::string_view name) {
   if (const auto why = names::refuse_queue_name(name)) {
@@ -43,55 +35,77 @@ void make_directories(const std::string& path) {
     at = path.find('/', at + 1);
     const std::string part = path.substr(0, at);
     const bool last = at == std::string::npos;
-    if (::mkdir(part.c_str(), last ? 0700 : 0755) != 0 && errno != EEXIST) {
-      throw Error::from_errno(errno, "create the root", part);
+    if (::mkdir(part.c_str(), last ? 0700 : 0755) != 0) {
+      if (errno != EEXIST) throw Error::from_errno(errno, "create the root", part);
+      continue;
     }
-  }
-}
-
-void remove_tree(Dir& parent, const std::string& name);
-
-void empty_tree(Dir& parent, const std::string& name) {
-  if (const std::unique_ptr<Dir> dir = parent.open_dir(name)) {
-    std::vector<std::string> entries;
-    dir->list([&](std::string_view entry) {
-      entries.emplace_back(entry);
-      return true;
-    });
-    for (const std::string& entry : entries) {
-      const auto status = dir->status(entry);
-      if (status && status->kind == FileKind::kDirectory) {
-        remove_tree(*dir, entry);
-      } else {
-        dir->unlink(entry);
-      }
-    }
-  }
-}
-
-// Whoever was about to open the queue may still put a file there, before he learns that it is gone.
-void remove_tree(Dir& parent, const std::string& name) {
-  for (int tries = 1;; ++tries) {
-    empty_tree(parent, name);
     try {
-      parent.remove_dir(name);
-      return;
+      open_posix_dir(part + "/..")->sync();
     } catch (const Error& error) {
-      if (error.error_number() != ENOTEMPTY || tries == kMostRemovals) throw;
+      if (error.code() == ErrorCode::kPermission) continue;  // may be written, but not read
+      ::rmdir(part.c_str());                                 // never taken for durable
+      throw;
     }
   }
 }
 
-std::optional<std::uint32_t> group_id(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  const group* const found = ::getgrnam(name.c_str());
-  if (found == nullptr) {
-    throw Error(ErrorCode::kConfiguration, "create", name, "no such group");
+// What is left of something refused, as far as it can be removed: the refusal is what is told.
+template <typename Remove>
+void drop(const std::string& path, Remove remove) {
+  try {
+    remove();
+  } catch (const Error& error) {
+    log::warn("left behind", {{"path", path}, {"why", error.what()}});
   }
-  return found->gr_gid;
+}
+
+void drop_tree(Dir& parent, const std::string& name) {
+  drop(parent.path() + "/" + name, [&] {
+    if (parent.status(name)) remove_tree(parent, name);
+  });
+}
+
+void drop_dir(Dir& parent, std::string_view name) {
+  drop(parent.path() + "/" + std::string(name), [&] { parent.remove_dir(name); });
+}
+
+void make_queue(Dir& queues, const std::string& name, const Settings& settings,
+                const QueueOwner& owner) {
+  queues.make_dir(name, owner.directory_mode);
+  const std::unique_ptr<Dir> dir = queues.open_dir(name);
+  if (!dir) throw Error(ErrorCode::kIo, "create", queues.path() + "/" + name, "it has gone");
+  owner.give(*dir);
+  const std::unique_ptr<File> file = dir->create(names::kSettings, settings.mode, IfExists::kFail);
+  owner.give(*file);
+  file->write_at(as_bytes(format_settings(settings)), 0);
+  file->sync();
+  const QueueDir with_messages(queues.open_dir(name), settings);
+  dir->sync();
+}
+
+// A queue whose name may go with the power is taken away again: the next sync would prove nothing,
+// and whoever found it would rely on it. Unless somebody has opened it meanwhile.
+void sync_new_queue(Dir& queues, const std::string& name, const std::string& aside) {
+  try {
+    queues.sync();
+  } catch (const Error&) {
+    drop(queues.path() + "/" + name, [&] {
+      const std::unique_ptr<Dir> dir = queues.open_dir(name);
+      if (dir && !dir->status(names::kLock)) queues.rename_over(name, queues, aside);
+    });
+    throw;
+  }
 }
 
 }  // namespace
+
+bool RootImpl::is_backup() { return dir_->status(names::kBackup).has_value(); }
+
+void RootImpl::refuse_in_backup(std::string_view what) {
+  if (!is_backup()) return;
+  throw Error(ErrorCode::kPermission, what, dir_->path(),
+              "this is a backup; restore it, and use that");
+}
 
 std::unique_ptr<Dir> RootImpl::queues() { return dir_->open_dir(names::kQueues); }
 
@@ -108,8 +122,9 @@ std::shared_ptr<QueueImpl> RootImpl::open_queue(std::string_view name, OpenOptio
       parse_settings(*text, dir->path() + "/" + std::string(names::kSettings));
   if (!options.clock) options.clock = clock_;
   const FileStatus opened = dir->status();
-  auto queue = std::make_shared<QueueImpl>(QueuePlace{dir_, std::move(dir), std::string(name)},
-                                           settings, std::move(options));
+  const Changes changes = is_backup() ? Changes::kRefused : Changes::kAllowed;
+  auto queue = std::make_shared<QueueImpl>(
+      QueuePlace{dir_, std::move(dir), std::string(name), changes}, settings, std::move(options));
   queue->open();
   // Whoever removed it before our handle was there could not see that it is in use.
   const auto named = queues_dir->status(names::queue_directory(name));
@@ -146,14 +161,7 @@ Root Root::open(const std::string& path, Force force) {
   struct stat status {};
   if (::stat(absolute.c_str(), &status) != 0) make_directories(absolute);
   std::shared_ptr<Dir> dir = open_posix_dir(absolute);
-  const std::int64_t magic = dir->file_system_magic();
-  const bool known = std::find(kKnownFileSystems.begin(), kKnownFileSystems.end(), magic) !=
-                     kKnownFileSystems.end();
-  if (!known && force == Force::kNo) {
-    throw Error(ErrorCode::kConfiguration, "open the root", dir->path(),
-                "its file system (type 0x" + hex16(static_cast<std::uint64_t>(magic)) +
-                    ") is not one of ext4, XFS, btrfs, tmpfs, overlay");
-  }
+  if (force == Force::kNo) require_known_file_system(*dir, "open the root");
   auto impl = std::make_shared<RootImpl>(std::move(dir), nullptr);
   impl->roll_forward();
   return Root(std::move(impl));
@@ -169,44 +177,44 @@ const std::string& Root::path() const { return impl_->dir().path(); }
 
 Created Root::create_queue(std::string_view name, const Settings& settings) {
   require_queue_name(name);
+  impl_->refuse_in_backup("create a queue");
   Dir& root = impl_->dir();
   std::unique_ptr<Dir> queues = impl_->queues();
-  if (!queues) {
-    queues = open_shared_dir(root, names::kQueues);
-    root.sync();
-  }
+  const bool is_first = !queues;
+  if (is_first) queues = open_shared_dir(root, names::kQueues);
   if (!queues) {
     throw Error(ErrorCode::kPermission, "create", name, root.path() + " is not ours to write");
+  }
+  try {
+    root.sync();  // whoever made it may have been killed before he did
+  } catch (const Error&) {
+    if (is_first) drop_dir(root, names::kQueues);
+    throw;
   }
   const std::string directory = names::queue_directory(name);
   const auto existing = queues->open_dir(directory);
   if (!existing) {
-    const std::optional<std::uint32_t> group = group_id(settings.group);
+    const QueueOwner owner = owner_of_new_queue(root, settings);
     // Made aside and renamed, so that a queue is there whole or not at all.
     const std::string aside = ".new-" + hex16(random_bits());
-    queues->make_dir(aside, directory_mode(settings.mode) | (group ? 02000U : 0U));
-    {
-      const std::unique_ptr<Dir> dir = queues->open_dir(aside);
-      const FileStatus owner = root.status();
-      const std::uint32_t uid = ::geteuid() == 0 ? owner.uid : ::geteuid();
-      if (group || uid != ::geteuid()) dir->set_owner(uid, group.value_or(owner.gid));
-      const std::unique_ptr<File> file =
-          dir->create(names::kSettings, settings.mode, IfExists::kFail);
-      if (group || uid != ::geteuid()) file->set_owner(uid, group.value_or(owner.gid));
-      file->write_at(as_bytes(format_settings(settings)), 0);
-      file->sync();
-      const QueueDir with_messages(queues->open_dir(aside), settings);
-      dir->sync();
-    }
-    if (queues->rename_new(aside, *queues, directory)) {
-      queues->sync();
-      return Created::kNew;
+    try {
+      make_queue(*queues, aside, settings, owner);
+      if (queues->rename_new(aside, *queues, directory)) {
+        sync_new_queue(*queues, directory, aside);
+        return Created::kNew;
+      }
+    } catch (const Error&) {
+      drop_tree(*queues, aside);
+      throw;
     }
     remove_tree(*queues, aside);  // somebody was faster
   }
   const std::unique_ptr<Dir> dir = queues->open_dir(directory);
   const auto text = dir ? read_file(*dir, names::kSettings, kSettingsBytes) : std::nullopt;
-  if (text && parse_settings(*text, dir->path()) == settings) return Created::kSameExists;
+  if (text && parse_settings(*text, dir->path()) == settings) {
+    queues->sync();  // whoever made it may have been killed before he did
+    return Created::kSameExists;
+  }
   throw Error(ErrorCode::kCannotCreate, "create", name, "it exists with different settings");
 }
 

@@ -23,6 +23,9 @@ class RootImpl {
   const std::shared_ptr<Clock>& clock() { return clock_; }  // null: the system's
   std::unique_ptr<Dir> queues();                            // nullptr before the first queue
   bool has_queue(std::string_view name);
+  bool is_backup();
+  // Error(kPermission) if this root is a backup.
+  void refuse_in_backup(std::string_view what);
   std::shared_ptr<QueueImpl> open_queue(std::string_view name, OpenOptions options);
 
   // multi_queue.cc

@@ -1,6 +1,7 @@
 #include "store/segment_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 #include "core/check.h"
@@ -13,6 +14,8 @@ namespace {
 constexpr std::uint64_t kFirstChunkBytes = 64 << 10;
 constexpr std::uint64_t kLargestChunkBytes = 8 << 20;
 constexpr std::uint64_t kSealAtBytes = 16 << 20;
+constexpr std::uint64_t kZeroedChunkBytes = 256 << 10;
+constexpr std::size_t kLargestGroupOnZeros = 64 << 10;
 
 }  // namespace
 
@@ -102,6 +105,7 @@ std::vector<Location> SegmentWriter::encode_group(std::span<const Record> group,
 
 std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durability durability) {
   SPOOLMQ_CHECK(!file_ && !group.empty());
+  remove_left();
   id_ = ids_.next();
   group_number_ = 0;
   buffer_.assign(record::kFileHeaderBytes, std::byte{0});
@@ -118,39 +122,64 @@ std::vector<Location> SegmentWriter::start(std::span<const Record> group, Durabi
   }
   if (durability == Durability::kSync) syncs_.time([&] { made.file().sync_data(); });
   handles_.publish_segment(id_, record::kFileHeaderBytes, record::kFileHeaderBytes);
-  if (!made.link(names::spool_file(id_, names::SpoolKind::kBinary))) {
+  const std::string name = names::spool_file(id_, names::SpoolKind::kBinary);
+  if (!made.link(name)) {
     throw Error(ErrorCode::kIo, "create", id_.text(), "a file of this name exists");
   }
   try {
     if (durability == Durability::kSync) syncs_.time([&] { made.shard().sync(); });
-  } catch (const Error&) {
-    // Nothing of it was promised, and no handle record will name it.
-    made.shard().unlink(names::spool_file(id_, names::SpoolKind::kBinary));
-    throw;
+    handles_.publish_durable_end(end);
+  } catch (const Error& error) {
+    // Nothing of it was promised; but the power may bring back what is unlinked now.
+    left_ = {name, 0};
+    remove_left();
+    throw error.of_unknown_outcome();
   }
   name_is_durable_ = durability == Durability::kSync;
+  is_synced_ = durability == Durability::kSync;
   file_ = made.release();
   end_ = end;
   allocated_ = allocated;
   chunk_ = kFirstChunkBytes;
   group_number_ = 1;
   last_append_boot_ms_ = clock_.boot_ms();
-  handles_.publish_durable_end(end_);
   return places;
 }
 
+// Again at the next start, where it was refused now.
+void SegmentWriter::remove_left() {
+  if (left_.name.empty()) return;
+  try {
+    Dir* const shard = dir_.existing_shard(id_.shard());
+    if (shard != nullptr && left_.end == 0) shard->unlink(left_.name);
+    if (shard != nullptr && left_.end != 0) {
+      if (const auto file = shard->open(left_.name, Access::kReadWrite)) file->truncate(left_.end);
+    }
+    left_ = {};
+  } catch (const Error& error) {
+    log::warn("what was refused is left", {{"file", left_.name}, {"why", error.what()}});
+  }
+}
+
+// Small groups go to blocks that were written before: the file system has then nothing to note at a
+// sync but the data. Of blocks that are only allocated it notes with the first write to each that
+// it is written now, one more write to the device (ext4, XFS). Zeros cost every byte twice, so
+// large groups do without.
 void SegmentWriter::reserve_up_to(std::uint64_t end) {
   if (end <= allocated_) return;
-  chunk_ = std::min(std::max(chunk_ * 2, kFirstChunkBytes), kLargestChunkBytes);
-  const std::uint64_t to =
-      std::max(end, std::min(allocated_ + chunk_, std::max(end, kSealAtBytes)));
+  const bool zeroed = buffer_.size() <= kLargestGroupOnZeros;
+  if (!zeroed) chunk_ = std::min(std::max(chunk_ * 2, kFirstChunkBytes), kLargestChunkBytes);
+  const std::uint64_t chunk = zeroed ? kZeroedChunkBytes : chunk_;
+  const std::uint64_t to = std::max(end, std::min(allocated_ + chunk, std::max(end, kSealAtBytes)));
   // fallocate with its size: a later fdatasync then writes no metadata.
   if (!file_->allocate(allocated_, to - allocated_)) file_->truncate(to);
+  if (zeroed) file_->write_at(std::vector<std::byte>(to - end), end);
   allocated_ = to;
 }
 
 std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durability durability) {
   SPOOLMQ_CHECK(file_ && !group.empty());
+  bool is_written = false;
   try {
     buffer_.clear();
     buffer_at_ = end_;
@@ -158,17 +187,24 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
     const std::uint64_t end = end_ + buffer_.size();
     reserve_up_to(end);
     file_->write_at(buffer_, end_);
+    is_written = true;
     if (durability == Durability::kSync) {
       before_sync_(end);
       syncs_.time([&] { file_->sync_data(); });
       if (!name_is_durable_) syncs_.time([&] { dir_.shard(id_.shard()).sync(); });
       name_is_durable_ = true;
     }
+    handles_.publish_durable_end(end);
     end_ = end;
+    is_synced_ = durability == Durability::kSync;
     ++group_number_;
     last_append_boot_ms_ = clock_.boot_ms();
-    handles_.publish_durable_end(end_);
     return places;
+  } catch (const Error& error) {
+    give_up();
+    // Whole groups that are cut off may still come back with the power.
+    if (is_written) throw error.of_unknown_outcome();
+    throw;
   } catch (...) {
     give_up();
     throw;
@@ -181,17 +217,34 @@ std::span<const std::byte> SegmentWriter::bytes_of(const Location& at) const {
   return std::span(buffer_).subspan(at.offset - buffer_at_, at.length);
 }
 
+void seal_file(File& file, const MessageId& id, std::uint64_t end) {
+  std::array<std::byte, record::kGroupHeaderBytes> seal;
+  record::encode_group_header({record::kSealNumber, 0, 0}, id, end, seal);
+  try {
+    file.write_at(seal, end);
+    end += seal.size();
+  } catch (const Error& error) {
+    log::info("a spool file goes without its seal", {{"file", id.text()}, {"why", error.why()}});
+  }
+  file.truncate(end);
+}
+
 void SegmentWriter::finish() {
   if (!file_) return;
-  file_->truncate(end_);
+  if (is_synced_) {
+    seal_file(*file_, id_, end_);
+  } else {
+    file_->truncate(end_);
+  }
   file_.reset();
 }
 
 void SegmentWriter::give_up() {
   try {
-    finish();
+    if (file_) file_->truncate(end_);
   } catch (const Error& error) {
     log::warn("spool file left untrimmed", {{"file", id_.text()}, {"why", error.why()}});
+    left_ = {names::spool_file(id_, names::SpoolKind::kBinary), end_};
   } catch (...) {
     // What made the caller give up goes on; the tail is of no consequence.
   }

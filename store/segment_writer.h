@@ -60,6 +60,7 @@ class SegmentWriter {
   std::vector<Location> encode_group(std::span<const Record> group, std::uint64_t at);
   void reserve_up_to(std::uint64_t end);
   void give_up();
+  void remove_left();
 
   QueueDir& dir_;
   HandleTable& handles_;
@@ -69,6 +70,12 @@ class SegmentWriter {
   std::function<void(std::uint64_t)> before_sync_;
   std::unique_ptr<File> file_;
   MessageId id_;
+  struct Left {
+    std::string name;       // empty: nothing
+    std::uint64_t end = 0;  // what lies behind it was refused; 0: all of it
+  };
+  Left left_;                     // what could not be taken away yet
+  bool is_synced_ = false;        // all that was appended
   bool name_is_durable_ = false;  // false: only messages of durability os so far
   std::uint64_t end_ = 0;         // the next group goes here
   std::uint64_t allocated_ = 0;   // the file's size, zeros behind end_
@@ -78,6 +85,10 @@ class SegmentWriter {
   std::vector<std::byte> buffer_;  // what the last group put into the file …
   std::uint64_t buffer_at_ = 0;    // … from here
 };
+
+// Every group of a segment is durable up to `end`, and there will be no more: an empty one goes
+// there, which says so, and what lies behind it is cut off. Where there is no room for it, without.
+void seal_file(File& file, const MessageId& id, std::uint64_t end);
 
 // Names an unnamed (or temporary) file in its shard; false if the name is taken.
 class NewFile {

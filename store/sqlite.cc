@@ -1,12 +1,42 @@
 #include "store/sqlite.h"
 
+#include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
+
+#include "store/checked_vfs.h"
 
 namespace spoolmq {
 namespace {
 
-ErrorCode code_of(int extended) {
+// What the system refuses for want of something, or because the caller may not, says nothing about
+// the file. (Of a page that does not verify, errno says nothing either.)
+bool is_about_the_caller(int extended, int error_number) {
+  const int code = extended & 0xff;
+  if ((code != SQLITE_IOERR && code != SQLITE_CANTOPEN) || extended == SQLITE_IOERR_DATA) {
+    return false;
+  }
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOLCK:
+    case EROFS:
+    case EACCES:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+ErrorCode code_of(int extended, int error_number) {
+  if (is_about_the_caller(extended, error_number)) {
+    return Error::from_errno(error_number, "", "").code();
+  }
   switch (extended & 0xff) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
@@ -29,16 +59,30 @@ ErrorCode code_of(int extended) {
                        const std::string& subject) {
   const int extended = db != nullptr ? sqlite3_extended_errcode(db) : code;
   const char* why = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-  throw SqliteError(extended != SQLITE_OK ? extended : code, operation, subject, why);
+  throw SqliteError(extended != SQLITE_OK ? extended : code, operation, subject, why,
+                    db != nullptr ? sqlite3_system_errno(db) : 0);
 }
 
 }  // namespace
 
 SqliteError::SqliteError(int extended_code, std::string_view operation, std::string_view subject,
-                         std::string_view why)
-    : Error(code_of(extended_code), operation, subject, why), extended_code_(extended_code) {}
+                         std::string_view why, int error_number)
+    : Error(code_of(extended_code, error_number), operation, subject,
+            is_about_the_caller(extended_code, error_number)
+                ? std::generic_category().message(error_number)
+                : std::string(why)),
+      extended_code_(extended_code),
+      system_errno_(error_number) {}
+
+bool SqliteError::is_for_want_of_space() const {
+  return (extended_code_ & 0xff) == SQLITE_FULL ||
+         (code() == ErrorCode::kTryAgain && (system_errno_ == ENOSPC || system_errno_ == EDQUOT));
+}
 
 bool SqliteError::index_is_doubtful() const {
+  const bool is_sync =
+      extended_code_ == SQLITE_IOERR_FSYNC || extended_code_ == SQLITE_IOERR_DIR_FSYNC;
+  if (!is_sync && is_about_the_caller(extended_code_, system_errno_)) return false;
   switch (extended_code_ & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -49,7 +93,6 @@ bool SqliteError::index_is_doubtful() const {
     case SQLITE_MISMATCH:
       return true;
     case SQLITE_IOERR:
-      // A read or write refused for want of memory or space says nothing about what is there.
       return extended_code_ != SQLITE_IOERR_NOMEM;
     default:
       return false;
@@ -62,7 +105,8 @@ Db::Db(const std::string& path, const char* vfs) : path_(path) {
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags, vfs);
   if (code != SQLITE_OK) {
     sqlite3* const failed = std::exchange(db_, nullptr);
-    const SqliteError error(code, "open the index", path, sqlite3_errstr(code));
+    const SqliteError error(code, "open the index", path, sqlite3_errstr(code),
+                            failed != nullptr ? sqlite3_system_errno(failed) : 0);
     sqlite3_close_v2(failed);
     throw error;
   }
@@ -103,6 +147,13 @@ Stmt Db::prepare(std::string_view sql) {
   return {statement, &path_};
 }
 
+std::uint32_t Db::data_version() {
+  std::uint32_t version = 0;
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+  if (code != SQLITE_OK) fail(db_, code, "ask for the version of the index", path_);
+  return version;
+}
+
 bool Db::has_moved() {
   int moved = 0;
   const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -117,6 +168,16 @@ sqlite3_file* Db::log_file() {
   return file != nullptr && file->pMethods != nullptr ? file : nullptr;
 }
 
+void Db::write_ahead() {
+  // SQLITE_BUSY: a statement that was not reset holds a page, which the commit will write.
+  int code = sqlite3_db_cacheflush(db_);
+  if (code == SQLITE_OK || code == SQLITE_BUSY) {
+    sqlite3_file* const log = log_file();
+    code = log != nullptr ? flush_gathered(log) : SQLITE_OK;
+  }
+  if (code != SQLITE_OK) fail(db_, code, "write the index's log", path_);
+}
+
 bool Db::checkpoint(int mode, int* log_frames, int* moved_frames) {
   int in_log = -1;
   int moved = -1;
@@ -126,6 +187,15 @@ bool Db::checkpoint(int mode, int* log_frames, int* moved_frames) {
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) fail(db_, code, "checkpoint the index", path_);
   return in_log == moved;
+}
+
+void Db::copy_to(Db& to) {
+  sqlite3_backup* const copying = sqlite3_backup_init(to.db_, "main", db_, "main");
+  if (copying == nullptr) fail(to.db_, SQLITE_ERROR, "copy the index", to.path_);
+  const int code = sqlite3_backup_step(copying, -1);
+  const int finished = sqlite3_backup_finish(copying);
+  if (code != SQLITE_DONE) throw SqliteError(code, "copy the index", path_, sqlite3_errstr(code));
+  if (finished != SQLITE_OK) fail(to.db_, finished, "copy the index", to.path_);
 }
 
 Stmt::Stmt(Stmt&& other) noexcept
@@ -147,6 +217,12 @@ Stmt& Stmt::bind(int at, std::int64_t value) {
 Stmt& Stmt::bind(int at, std::string_view text) {
   sqlite3_bind_text64(stmt_, at, text.data() != nullptr ? text.data() : "", text.size(),
                       SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Stmt& Stmt::bind_blob(int at, std::string_view bytes) {
+  sqlite3_bind_blob64(stmt_, at, bytes.data() != nullptr ? bytes.data() : "", bytes.size(),
+                      SQLITE_STATIC);
   return *this;
 }
 
@@ -175,7 +251,7 @@ bool Stmt::step() {
   if (code == SQLITE_DONE) return false;
   sqlite3* const db = sqlite3_db_handle(stmt_);
   const SqliteError error(sqlite3_extended_errcode(db), "use the index", *subject_,
-                          sqlite3_errmsg(db));
+                          sqlite3_errmsg(db), sqlite3_system_errno(db));
   sqlite3_reset(stmt_);
   throw error;
 }

@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,15 +20,19 @@ namespace spoolmq {
 
 class SqliteError : public Error {
  public:
+  // `error_number`: what the system said to SQLite, where that is known.
   SqliteError(int extended_code, std::string_view operation, std::string_view subject,
-              std::string_view why);
+              std::string_view why, int error_number = 0);
   [[nodiscard]] int extended_code() const { return extended_code_; }
+  // There is no room, or no more is allowed.
+  [[nodiscard]] bool is_for_want_of_space() const;
   // The database cannot be believed any more (damaged, replaced, or a sync of it failed):
   // the answer is a new generation, not a retry.
   [[nodiscard]] bool index_is_doubtful() const;
 
  private:
   int extended_code_;
+  int system_errno_;
 };
 
 class Stmt;
@@ -48,6 +53,9 @@ class Db {
   [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(db_); }
   [[nodiscard]] std::int64_t total_changes() const { return sqlite3_total_changes64(db_); }
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  // Within a transaction: another number than before if anything was committed since, by whomever
+  // (SQLITE_FCNTL_DATA_VERSION).
+  std::uint32_t data_version();
   // True if the file was unlinked or renamed under us (SQLITE_FCNTL_HAS_MOVED).
   bool has_moved();
   // How many pages the write-ahead log held after this connection's last commit. Not by the log's
@@ -55,8 +63,13 @@ class Db {
   [[nodiscard]] int log_frames() const { return *log_frames_; }
   // SQLite's own handle of the log (SQLITE_FCNTL_JOURNAL_POINTER); null before its first use.
   sqlite3_file* log_file();
+  // Within a transaction: its pages so far go to the log now, where nobody reads them before the
+  // commit, which then has one more page to write and no others.
+  void write_ahead();
   // PASSIVE or TRUNCATE checkpoint; false if a reader kept it from finishing.
   bool checkpoint(int mode, int* log_frames = nullptr, int* moved_frames = nullptr);
+  // Makes the empty database `to` a copy of this one, as it is committed now (sqlite3_backup_*).
+  void copy_to(Db& to);
   sqlite3* raw() { return db_; }
   // Leaves the connection alone for good (a forked child's copy).
   void abandon() { db_ = nullptr; }
@@ -67,6 +80,9 @@ class Db {
   std::unique_ptr<int> log_frames_ = std::make_unique<int>(0);  // the hook's: it stays where it is
 };
 
+// Far more than is ever written: in milliseconds 35,000 years, in bytes a pebibyte.
+inline constexpr std::int64_t kMostAmount = std::int64_t{1} << 50;
+
 // Bind in order with `<<`-free calls; columns by number. reset() is implied by run() and rows().
 class Stmt {
  public:
@@ -76,11 +92,13 @@ class Stmt {
   Stmt& operator=(Stmt&& other) noexcept;
   ~Stmt();
 
+  [[nodiscard]] bool is_prepared() const { return stmt_ != nullptr; }
   // Parameters are numbered from 1.
   Stmt& bind(int at, std::int64_t value);
   Stmt& bind_u64(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
-  Stmt& bind(int at, std::string_view text);  // must outlive the step
-  Stmt& bind(int at, const MessageId& id);    // a blob of 16 bytes; must outlive the step
+  Stmt& bind(int at, std::string_view text);        // must outlive the step
+  Stmt& bind_blob(int at, std::string_view bytes);  // must outlive the step
+  Stmt& bind(int at, const MessageId& id);          // a blob of 16 bytes; must outlive the step
   Stmt& bind_null(int at);
   Stmt& bind_text_or_null(int at, std::string_view text);
   Stmt& bind_or_null(int at, std::int64_t value);  // 0: NULL
@@ -92,6 +110,11 @@ class Stmt {
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] std::uint64_t u64(int column) const {
     return static_cast<std::uint64_t>(integer(column));
+  }
+  // A time, size or count: nearer to 0 than kMostAmount, whatever somebody else wrote there, so
+  // that thousands of them can be added up.
+  [[nodiscard]] std::int64_t amount(int column) const {
+    return std::clamp(integer(column), -kMostAmount, kMostAmount);
   }
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] MessageId id(int column) const;

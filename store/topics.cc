@@ -13,6 +13,7 @@ namespace spoolmq {
 
 void Root::bind(std::string_view pattern, std::string_view queue) {
   require_pattern(pattern);
+  impl_->refuse_in_backup("bind");
   if (const auto why = names::refuse_queue_name(queue)) {
     throw Error(ErrorCode::kUsage, "name a queue", printable(queue), *why);
   }

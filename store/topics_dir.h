@@ -3,7 +3,8 @@
 // 11).
 //   bindings  one line per binding, replaced as a whole
 //   lock      byte 0 is held alone by whoever changes the bindings; byte 1 shared by whoever has a
-//             route in use, alone by whoever removes routes
+//             route in use, alone by whoever removes routes; byte 2 shared by whoever has an intent
+//             under way, alone by a backup while it decides what is in it
 // Not thread-safe; each thread opens its own, so that the locks of threads are told apart.
 
 #include <cstdint>
@@ -31,7 +32,7 @@ class TopicsDir {
   // nobody else can.
   void change_bindings(const std::function<bool(std::vector<Binding>&)>& change);
 
-  enum class Byte : std::uint8_t { kBindings = 0, kRoutes = 1 };
+  enum class Byte : std::uint8_t { kBindings = 0, kRoutes = 1, kIntents = 2 };
   // Held until the File closes. Waits for at most ten seconds, then throws Error(kTryAgain).
   std::unique_ptr<File> take_lock(Byte byte, LockKind kind);
   // nullptr: somebody has it.

@@ -195,12 +195,8 @@ std::string encode_all(const Entries& entries, std::uint64_t at) {
 }  // namespace
 
 void Verdicts::append(const Batch& batch) {
-  bool is_new = false;
   std::unique_ptr<File> file = dir_.dir().open(names::kVerdicts, Access::kReadWrite);
-  if (!file) {
-    file = dir_.create(dir_.dir(), names::kVerdicts, IfExists::kOpen);
-    is_new = true;
-  }
+  if (!file || file->status().size == 0) file = make();
   const FileStatus status = file->status();
   std::uint64_t end = status.size;
   if (status.inode != known_inode_ || status.size != known_end_) {
@@ -213,7 +209,14 @@ void Verdicts::append(const Batch& batch) {
   file->sync_data();
   known_inode_ = status.inode;
   known_end_ = end + bytes.size();
-  if (is_new) dir_.dir().sync();
+}
+
+// Its name is durable before anything is in it; an empty one may be what a failed sync left.
+std::unique_ptr<File> Verdicts::make() {
+  dir_.dir().unlink(names::kVerdicts);
+  std::unique_ptr<File> file = dir_.create(dir_.dir(), names::kVerdicts, IfExists::kFail);
+  dir_.dir().sync();
+  return file;
 }
 
 void Verdicts::compact(const std::function<bool(const MessageId&)>& file_exists,

@@ -66,6 +66,8 @@ class Verdicts {
   std::uint64_t size();
 
  private:
+  std::unique_ptr<File> make();
+
   QueueDir& dir_;
   // Whose valid entries end where: what this object itself wrote last. Else the file is read.
   std::uint64_t known_inode_ = 0;

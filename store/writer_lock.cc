@@ -25,6 +25,7 @@ layout::LockHeader decode(std::span<const std::byte> bytes) {
   header.flags = load_le<std::uint32_t>(bytes, 28);
   header.settings_version = load_le<std::uint64_t>(bytes, 32);
   header.database_stamp = load_le<std::uint64_t>(bytes, layout::kDatabaseStampAt);
+  header.wall_offset_ms = load_le<std::int64_t>(bytes, layout::kWallOffsetAt);
   return header;
 }
 
@@ -85,7 +86,7 @@ WriterLock::Hold::Hold(Hold&& other) noexcept
       header_(other.header_) {}
 
 WriterLock::Hold::~Hold() {
-  if (lock_ != nullptr) lock_->file_->unlock(layout::kByteIndexWriter, 1);
+  if (lock_ != nullptr) release_lock(*lock_->file_, layout::kByteIndexWriter);
 }
 
 void WriterLock::Hold::write_header(const layout::LockHeader& header) {
@@ -101,6 +102,11 @@ void WriterLock::Hold::write_header(const layout::LockHeader& header) {
     std::byte stamp[8];
     store_le(stamp, 0, header.database_stamp);
     lock_->file_->write_at(stamp, layout::kDatabaseStampAt);
+  }
+  if (header.wall_offset_ms != header_.wall_offset_ms) {
+    std::byte offset[8];
+    store_le(offset, 0, header.wall_offset_ms);
+    lock_->file_->write_at(offset, layout::kWallOffsetAt);
   }
   header_ = header;
 }
@@ -152,7 +158,7 @@ layout::LockHeader WriterLock::peek() {
   if (!file_) {
     throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
   }
-  std::byte bytes[layout::kDatabaseStampAt + 8] = {};
+  std::byte bytes[layout::kWallOffsetAt + 8] = {};
   if (file_->read_at(bytes, 0) < 40) return {};
   return decode(bytes);
 }
@@ -175,7 +181,7 @@ bool WriterLock::try_byte(std::uint64_t byte) {
 }
 
 void WriterLock::release_byte(std::uint64_t byte) {
-  if (file_) file_->unlock(byte, 1);
+  if (file_) release_lock(*file_, byte);
 }
 
 void WriterLock::abandon_after_fork() {

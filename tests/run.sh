@@ -23,7 +23,7 @@ run_preset() {
   shift 2
   say "== $preset"
   build_preset "$source_dir" "$preset" "$target"
-  (cd "$source_dir" && ctest --preset "$preset" -j2 --no-tests=error "$@")
+  (cd "$source_dir" && ctest --preset "$preset" -j$((2 * $(nproc))) --no-tests=error "$@")
 }
 
 asan_target=unit_tests tsan_target=threaded_tests

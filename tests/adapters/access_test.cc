@@ -41,6 +41,21 @@ Identity local(uid_t user, gid_t group, std::vector<gid_t> further = {}) {
   return who;
 }
 
+// What `--help` says is all that somebody at a shell has.
+TEST(Rights, AreToldByTheHelpInFull) {
+  struct Settings {
+    AccessSettings access;
+  };
+  const std::string_view help = kAccessRows<Settings>[1].key.help;
+  const std::size_t begin = help.find("as '") + 4;
+  const std::string_view example = help.substr(begin, help.find('\'', begin) - begin);
+  EXPECT_TRUE(parse_rights(rights(std::string(example))).allows(Right::kReceive, "orders.new"));
+  for (const std::string_view word : {"WHO: RIGHT… PATTERN…", "unix:", "unix-group:", "cert:",
+                                      "send receive browse create *", "default: nobody"}) {
+    EXPECT_NE(help.find(word), std::string_view::npos) << word;
+  }
+}
+
 TEST(NamePattern, MatchesWordByWord) {
   struct Case {
     const char* pattern;

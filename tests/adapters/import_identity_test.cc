@@ -87,6 +87,7 @@ TEST(ImportIdentity, TellsVersionsAndPlacesApart) {
   claimed(world.identity, claim_of(kFile, 1));
   FileIdentity others[] = {kFile, kFile, kFile, kFile};
   ++others[0].device;
+  ++others[0].ctime_ns;
   ++others[1].inode;
   ++others[2].size;
   ++others[3].mtime_ns;
@@ -224,6 +225,49 @@ TEST(IdentityDatabase, SurvivesAPowerCutAnywhere) {
           << "cut at " << n << " after " << steps << " steps: " << found;
     }
   }
+}
+
+// A power cut between a message and the removal of its file; then the disk has another number.
+TEST(ImportIdentity, KnowsAFileWhoseDeviceIsNumberedOtherwise) {
+  MemoryFileSystem disk;
+  Opened world(disk);
+  for (const std::optional<std::uint64_t> content : {std::optional{kContent}, {}}) {
+    FileIdentity file = kFile;
+    file.inode += content ? 0U : 1U;
+    const ImportClaim first = claimed(world.identity, claim_of(file, content ? 1 : 2, content));
+    FileIdentity renumbered = file;
+    ++renumbered.device;
+    const auto known = world.identity.find(renumbered, std::nullopt);
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->id, first.id);
+    const ImportClaim again = claimed(world.identity, claim_of(renumbered, 9, content));
+    EXPECT_FALSE(again.is_new);
+    EXPECT_EQ(again.id, first.id);
+    EXPECT_EQ(world.identity.find(first.id)->file, renumbered);
+  }
+}
+
+TEST(ImportIdentity, TakesNoFileOfAnotherDeviceForOneThatDiffers) {
+  MemoryFileSystem disk;
+  Opened world(disk);
+  claimed(world.identity, claim_of(kFile, 1));
+  FileIdentity other = kFile;
+  ++other.device;
+  EXPECT_FALSE(world.identity.find(other, kContent + 1));
+  ++other.ctime_ns;
+  EXPECT_FALSE(world.identity.find(other, kContent));
+}
+
+TEST(ImportIdentity, PrefersTheFileOfTheDeviceItself) {
+  MemoryFileSystem disk;
+  Opened world(disk);
+  FileIdentity there = kFile;
+  ++there.device;
+  const ImportClaim mine = claimed(world.identity, claim_of(kFile, 2));
+  const ImportClaim other = claimed(world.identity, claim_of(there, 1, kContent + 1));
+  ASSERT_TRUE(other.is_new);
+  EXPECT_EQ(world.identity.find(kFile, std::nullopt)->id, mine.id);
+  EXPECT_EQ(world.identity.find(there, std::nullopt)->id, other.id);
 }
 
 TEST(ExportIdentity, SeesTheRowsOfItsDirectoryOnly) {

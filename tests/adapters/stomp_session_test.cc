@@ -38,6 +38,23 @@ TEST_F(StompSessionTest, WantsAConnectFirst) {
   EXPECT_EQ(told_one(), "ERROR 1: the first frame must be CONNECT or STOMP");
 }
 
+// Whoever has not been told a version may unescape, or not.
+TEST_F(StompSessionTest, WritesHeadersThatEveryVersionReadsAlikeBeforeOneIsAgreedOn) {
+  take("CONNECT", {{"heart-beat", "soon"}, {"receipt", "a\\cb"}});
+  const std::string_view bytes = output.unwritten();
+  EXPECT_EQ(bytes.substr(0, bytes.find("content-type")),
+            "ERROR\nmessage:heart-beat is two numbers of milliseconds; 10000,10000\n"
+            "version:1.0,1.1,1.2\n");
+  const std::vector<StompFrame> frames = told();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].body, "heart-beat is two numbers of milliseconds: 10000,10000\n");
+}
+
+TEST_F(StompSessionTest, NamesAReceiptBeforeAVersionIsAgreedOnWhereAllReadItAlike) {
+  take("CONNECT", {{"accept-version", "9"}, {"receipt", "r-1"}});
+  EXPECT_EQ(told_one(), "ERROR r-1: supported versions are 1.0, 1.1 and 1.2");
+}
+
 // ---- Receipts
 
 TEST_F(StompSessionTest, TellsAReceiptOnceAllBeforeItIsDone) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -237,6 +238,16 @@ TEST(ServiceConfig, BrokenTomlIsToldWithItsLine) {
     const std::vector<std::string> found = problems(toml);
     ASSERT_EQ(found.size(), 1U) << toml;
     EXPECT_TRUE(found[0].starts_with(line)) << found[0];
+  }
+}
+
+TEST(ServiceConfig, AByteThatIsNoTextIsToldWithItsLineWhateverElseIsWrong) {
+  for (const std::string before : {"", "#\n", "# a comment\n", "# a comment\n# a comment\n"}) {
+    const ConfigResult read = parse(before + "[[adapter]].type =\"\"\" im\nport.\x91");
+    ASSERT_EQ(read.problems.size(), 1U);
+    EXPECT_EQ(read.problems[0].line,
+              2U + static_cast<std::size_t>(std::ranges::count(before, '\n')));
+    EXPECT_EQ(read.problems[0].why, "not UTF-8 text");
   }
 }
 

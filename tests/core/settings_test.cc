@@ -27,6 +27,7 @@ const std::map<std::string, std::vector<std::string>> kAccepted = {
     {"ttl", {"0", "7d"}},
     {"archive", {"0", "7d"}},
     {"dedupe-window", {"0", "10m"}},
+    {"id-window", {"0", "7d"}},
     {"history", {"off", "fix", "all"}},
     {"content-type",
      {"", "text/xml; charset=\"utf-8\"", "back\\slash", "a'b",
@@ -59,10 +60,10 @@ Error refusal(Call call) {
 
 TEST(Settings, EveryKeyIsTestedAndInAFixedOrder) {
   const std::vector<std::string> order = {
-      "format",        "durability", "capacity",     "max-bytes",    "overflow",      "lease",
-      "max-failures",  "backoff",    "backoff-max",  "max-redrives", "ttl",           "archive",
-      "dedupe-window", "history",    "content-type", "check",        "order-on-dead", "body-inline",
-      "hot-cache",     "mode",       "group"};
+      "format",        "durability", "capacity",    "max-bytes",    "overflow", "lease",
+      "max-failures",  "backoff",    "backoff-max", "max-redrives", "ttl",      "archive",
+      "dedupe-window", "id-window",  "history",     "content-type", "check",    "order-on-dead",
+      "body-inline",   "hot-cache",  "mode",        "group"};
   const auto all = settings_as_text(Settings());
   ASSERT_EQ(all.size(), order.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -143,6 +144,7 @@ TEST(Settings, RefusesBadValuesNamingKeyAndValue) {
       {"ttl", {"", "never"}},
       {"archive", {"", "on"}},
       {"dedupe-window", {"", "10"}},
+      {"id-window", {"", "7"}},
       {"history", {"", "on"}},
       {"content-type", {"a\nb", std::string("a\0b", 3), "\x7f", "\xff", std::string(1025, 'c')}},
       {"check", {"", "xml", "utf8"}},
@@ -229,6 +231,14 @@ TEST(Settings, RefusesAFileNamingTheLine) {
     EXPECT_NE(error.why().find(bad.line), std::string::npos) << bad.toml << error.why();
     EXPECT_NE(error.why().find(bad.reason), std::string::npos) << bad.toml << error.why();
   }
+}
+
+// Of a number less may be left: it is a number, too.
+TEST(Settings, RefusesAFileThatEndsInTheMiddleOfALine) {
+  const Error error =
+      refusal([&] { parse_settings("lease = \"30s\"\nmax-failures = 1", "q/queue.toml"); });
+  EXPECT_EQ(error.code(), ErrorCode::kConfiguration);
+  EXPECT_EQ(error.subject(), "q/queue.toml");
 }
 
 TEST(Settings, NoTruncatedFileIsTakenForTheWholeOne) {

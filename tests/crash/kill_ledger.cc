@@ -107,11 +107,20 @@ void Ledger::let_go(const std::string& event, const std::vector<std::string>& wo
   if (token == token_of_.end()) return wrong(event + " of the unknown " + words[2]);
   Message& message = messages_[token->second];
   if (event == "acked" || event == "rejected") {
+    if (event == "acked" ? !message.acking : !message.rejecting) {
+      wrong(words[1] + " " + event + " " + token->second + ", which it never began");
+    }
     message.acked = message.acked || event == "acked";
+    message.rejected = message.rejected || event == "rejected";
     return;
+  }
+  // Who is being killed may have got it after "killing" was written.
+  if (message.holder != words[1] && !killed_.contains(words[1])) {
+    wrong(words[1] + " is " + event + " " + token->second + " without its lease");
   }
   if (event == "acking" || event == "rejecting") {
     message.settling = true;
+    message.acking = message.acking || event == "acking";
     message.rejecting = message.rejecting || event == "rejecting";
     waiting_[{message.sender, message.key}].erase(message.number);
   }
@@ -137,8 +146,9 @@ std::vector<std::string> Ledger::finish(const std::map<std::string, std::string>
     if (still != left.end() && !dead) wrong(token + " is still there: " + still->second);
     if (dead && !message.rejecting) wrong(token + " went dead without a rejection");
     if (still != left.end() && message.acked) wrong(token + " is there after its ack");
-    if (message.confirmed && still == left.end() && !message.settling) {
-      wrong("lost: " + token + " " + message.id);
+    // Only an ack, begun at least, takes a message away.
+    if (message.confirmed && still == left.end() && !message.acking) {
+      wrong("lost: " + token + " " + message.id + (message.rejecting ? ", and not dead" : ""));
     }
     if (message.confirmed || message.deliveries == 0) continue;
     // Nobody was told: then the call must have been its producer's last, cut short by the kill.

@@ -26,8 +26,10 @@ class Ledger {
     std::set<std::string> groups;  // the calls it was part of
     bool confirmed = false;
     bool settling = false;  // an ack or a rejection was begun
-    bool acked = false;     // its ack returned
+    bool acking = false;
+    bool acked = false;  // its ack returned
     bool rejecting = false;
+    bool rejected = false;
     std::int64_t deliveries = 0;  // the count last seen
     std::string holder;           // who has it now
   };

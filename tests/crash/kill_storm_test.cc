@@ -1,5 +1,6 @@
-// Producers and consumers killed at random moments, several hundred times, and an account of every
-// message from outside. SPOOLMQ_KILLS sets the number of rounds, SPOOLMQ_SEED the dice.
+// Producers, consumers and the service killed at random moments, several hundred times, and an
+// account of every message from outside. SPOOLMQ_KILLS sets the number of rounds, SPOOLMQ_SEED the
+// dice.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -22,8 +23,10 @@
 namespace spoolmq::test {
 namespace {
 
-constexpr std::size_t kProducers = 2;
-constexpr std::size_t kConsumers = 3;
+// Eight processes, the service among them.
+constexpr std::size_t kProducers = 3;
+constexpr std::size_t kConsumers = 4;
+constexpr const char* kService = "serve";
 constexpr std::uint64_t kLongestRoundMs = 120;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
@@ -46,6 +49,7 @@ class Storm {
     for (std::size_t i = 0; i < kProducers + kConsumers; ++i) {
       workers_.push_back(start(i < kProducers ? "produce" : "consume"));
     }
+    workers_.push_back(start(kService));
   }
   ~Storm() { ::close(log_); }
   Storm(const Storm&) = delete;
@@ -114,6 +118,11 @@ class Storm {
 
   Worker start(const std::string& role) {
     const std::string name = role.substr(0, 1) + std::to_string(++started_);
+    if (role == kService) {
+      return {role, name,
+              Process({"/bin/sh", "-c", R"(exec "$0" --root "$1" serve 2>&1)", SPOOLMQ_PROGRAM,
+                       root_.path()})};
+    }
     return {role, name,
             Process(driver({role, root_.path(), "q", log_path_, name, std::to_string(random_())}))};
   }
@@ -127,7 +136,12 @@ class Storm {
   }
 
   void end(Worker& worker) {
-    EXPECT_EQ(worker.process.hear(), "ready");
+    if (worker.role == kService) {
+      while (worker.process.hear().find(" serving ") == std::string::npos) {
+      }
+    } else {
+      EXPECT_EQ(worker.process.hear(), "ready");
+    }
     worker.process.signal(SIGTERM);
     const int status = worker.process.wait();
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << worker.name << ": " << status;

@@ -4,17 +4,23 @@
 //   POWERCUT_MOUNT    the mount point; only calls that touch its device count
 //   POWERCUT_AT       the number of the call to cut at, from 1; 0 or missing: none
 //   POWERCUT_WHEN     "before" or "after" that call
-//   POWERCUT_TRACE    a file outside the image: one line per counted call, and one for the cut
-//   POWERCUT_BOOT_ID  the file to read instead of the kernel's boot id
-//   POWERCUT_SWALLOW  a sabotage: "directory", "spool" or "log" syncs answer 0 and do nothing
-//   POWERCUT_EAGER    part of a path: what is written there reaches the disk at once, as the kernel
-//                     may do at any time; "names": so do names that are made or removed
-//   POWERCUT_LINGER   the process lives on after the cut, and is told of errors only
+//   POWERCUT_COUNTER  a file of 8 bytes outside the image: processes with the same one count
+//   together POWERCUT_TRACE    a file outside the image: one line per counted call, and one for the
+//   cut POWERCUT_BOOT_ID  the file to read instead of the kernel's boot id POWERCUT_SWALLOW  a
+//   sabotage: "directory", "spool" or "log" syncs answer 0 and do nothing POWERCUT_EAGER    part of
+//   a path: what is written there reaches the disk at once, as the kernel
+//                     may do at any time; "names": so do names that are made or removed;
+//                     "bytes": so do those of every file, but not its size or where they lie
+//   POWERCUT_LINGER   the processes live on after the cut, and are told of errors only; else it
+//                     ends every process of the group
 //   POWERCUT_DULL     a cut that cuts nothing: the process ends, the file system lives on
 #include "tests/crash/powercut_shim.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -46,7 +52,17 @@ struct Plan {
 };
 
 Plan plan;
-std::atomic<long> calls{0};
+
+// What processes that count together share.
+struct Common {
+  std::atomic<long> calls{0};
+  std::atomic<long> syncs_begun{0};
+  std::atomic<long> syncs_ended{0};
+  std::atomic<bool> is_cut{false};  // set before the file system is shut down
+};
+static_assert(std::atomic<long>::is_always_lock_free, "it may lie in shared memory");
+Common own;
+Common* common = &own;
 
 long raw_open(const char* path, int flags, unsigned mode = 0) {
   return ::syscall(SYS_openat, AT_FDCWD, path, flags, mode);
@@ -55,6 +71,16 @@ long raw_open(const char* path, int flags, unsigned mode = 0) {
 const char* setting(const char* name) {
   const char* const value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+void share_counter(const char* path) {
+  const long fd = raw_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || ::syscall(SYS_ftruncate, fd, sizeof(Common)) != 0) ::_exit(powercut::kBadPlan);
+  void* const page =
+      ::mmap(nullptr, sizeof(Common), PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(fd), 0);
+  if (page == MAP_FAILED) ::_exit(powercut::kBadPlan);
+  common = static_cast<Common*>(page);
+  ::syscall(SYS_close, fd);
 }
 
 __attribute__((constructor)) void read_plan() {
@@ -74,6 +100,9 @@ __attribute__((constructor)) void read_plan() {
   plan.eager = setting("POWERCUT_EAGER");
   plan.swallow = setting("POWERCUT_SWALLOW");
   if (const char* const boot = setting("POWERCUT_BOOT_ID"); *boot != '\0') plan.boot_id = boot;
+  if (const char* const counter = setting("POWERCUT_COUNTER"); *counter != '\0') {
+    share_counter(counter);
+  }
   if (const char* const trace = setting("POWERCUT_TRACE"); *trace != '\0') {
     const long fd = raw_open(trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) ::_exit(powercut::kBadPlan);
@@ -82,6 +111,8 @@ __attribute__((constructor)) void read_plan() {
   errno = saved;
 }
 
+// False, too, where a file system refuses to be looked at once it is gone (XFS): what its syncs
+// answer then reaches the program as it is.
 bool on_image(int fd) {
   struct stat found {};
   return plan.mount_fd >= 0 && ::fstat(fd, &found) == 0 && found.st_dev == plan.device;
@@ -111,30 +142,51 @@ void trace(const char* line, std::size_t length) {
   if (plan.trace_fd >= 0) ::syscall(SYS_write, plan.trace_fd, line, length);
 }
 
+// A sync that returns when the power has gone has promised nothing: a process that lives on must
+// not hear of it. (The kernel's may return 0 then: what it waited for is no longer pending.)
+long synced(long number, int fd) {
+  ++common->syncs_begun;
+  const long result = ::syscall(number, fd);
+  const int saved = errno;
+  ++common->syncs_ended;
+  errno = common->is_cut ? EIO : saved;
+  return common->is_cut ? -1 : result;
+}
+
 // Bytes that nobody syncs: if they are there after the remount, the cut cut nothing.
-void leave_canary() {
+long leave_canary() {
   const long fd =
       ::syscall(SYS_openat, plan.mount_fd, powercut::kCanary, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  ::syscall(SYS_write, fd, powercut::kCanary, std::strlen(powercut::kCanary));
-  ::syscall(SYS_close, fd);
+  if (fd >= 0) ::syscall(SYS_write, fd, powercut::kCanary, std::strlen(powercut::kCanary));
+  return fd;
 }
 
 void cut(const char* description, std::size_t length) {
   // Told first: what other threads see from here on is no fault of theirs.
   trace(description, length);
-  leave_canary();
-  std::uint32_t how = powercut::kNoLogFlush;
-  if (!plan.dull && ::syscall(SYS_ioctl, plan.mount_fd, powercut::kShutdown, &how) != 0) {
-    ::syscall(SYS_exit_group, powercut::kBadPlan);
+  const long begun = common->syncs_begun;
+  const bool alone = begun == common->syncs_ended;
+  const long canary = leave_canary();
+  if (!plan.dull) {
+    common->is_cut = true;
+    std::uint32_t how = powercut::kNoLogFlush;
+    if (::syscall(SYS_ioctl, plan.mount_fd, powercut::kShutdown, &how) != 0 ||
+        ::syscall(SYS_write, canary, "", 1) >= 0) {
+      ::syscall(SYS_exit_group, powercut::kBadPlan);
+    }
   }
-  if (!plan.linger) ::syscall(SYS_exit_group, powercut::kCutHere);
+  // Somebody else's sync may have taken it along.
+  static constexpr char kVoid[] = "canary void\n";
+  if (!alone || begun != common->syncs_begun) trace(kVoid, sizeof kVoid - 1);
+  if (plan.linger) return;
+  ::syscall(SYS_kill, 0, SIGKILL);
+  ::syscall(SYS_exit_group, powercut::kCutHere);
 }
 
 // Runs `call`, the counted change of `subject`, and cuts the power if its number is up.
 template <typename Call>
 long counted(const char* what, const Subject& subject, Call call) {
-  const long number = ++calls;
+  const long number = common->calls.fetch_add(1) + 1;
   char line[1200];
   const auto say = [&](const char* prefix) {
     const int length =
@@ -158,8 +210,11 @@ long at_fd(const char* what, int fd, Call call) {
   return counted(what, subject, [&] {
     const long result = call();
     const int saved = errno;
-    if (*plan.eager != '\0' && std::strstr(subject.text, plan.eager) != nullptr) {
-      ::syscall(SYS_fsync, fd);
+    if (std::strcmp(plan.eager, "bytes") == 0) {
+      ::syscall(SYS_sync_file_range, fd, 0L, 0L,
+                SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    } else if (*plan.eager != '\0' && std::strstr(subject.text, plan.eager) != nullptr) {
+      synced(SYS_fsync, fd);
     }
     errno = saved;
     return result;
@@ -172,29 +227,25 @@ long at_path(const char* what, int dir, const char* path, Call call) {
   return counted(what, Subject(dir, path), [&] {
     const long result = call();
     const int saved = errno;
-    if (std::strcmp(plan.eager, "names") == 0 && dir != AT_FDCWD) ::syscall(SYS_fsync, dir);
+    if (std::strcmp(plan.eager, "names") == 0 && dir != AT_FDCWD) synced(SYS_fsync, dir);
     errno = saved;
     return result;
   });
 }
 
 bool is_swallowed(int fd, const Subject& subject) {
+  const char* const part = std::strchr(plan.swallow, ':');
+  if (part == nullptr || std::strstr(subject.text, part + 1) == nullptr) return false;
   struct stat found {};
   const bool directory = ::fstat(fd, &found) == 0 && S_ISDIR(found.st_mode);
-  if (std::strcmp(plan.swallow, "directory") == 0) return directory;
-  if (std::strcmp(plan.swallow, "spool") == 0) {
-    return !directory && std::strstr(subject.text, "/msgs/") != nullptr;
-  }
-  if (std::strcmp(plan.swallow, "log") == 0) return std::strstr(subject.text, "-wal") != nullptr;
-  return false;
+  return directory == (plan.swallow[0] == 'd');
 }
 
 int sync_fd(const char* what, long number, int fd) {
   if (!on_image(fd)) return static_cast<int>(::syscall(number, fd));
   const Subject subject(fd);
-  return static_cast<int>(counted(what, subject, [&]() -> long {
-    return is_swallowed(fd, subject) ? 0 : ::syscall(number, fd);
-  }));
+  return static_cast<int>(counted(
+      what, subject, [&]() -> long { return is_swallowed(fd, subject) ? 0 : synced(number, fd); }));
 }
 
 constexpr const char* kBootIdPath = "/proc/sys/kernel/random/boot_id";
@@ -286,6 +337,24 @@ int fchmod(int fd, mode_t mode) noexcept {
 }
 int fchown(int fd, uid_t uid, gid_t gid) noexcept {
   return static_cast<int>(at_fd("fchown", fd, [&] { return ::syscall(SYS_fchown, fd, uid, gid); }));
+}
+
+int futimens(int fd, const timespec times[2]) noexcept {
+  return static_cast<int>(
+      at_fd("futimens", fd, [&] { return ::syscall(SYS_utimensat, fd, nullptr, times, 0); }));
+}
+ssize_t copy_file_range(int from, off64_t* from_at, int fd, off64_t* at, size_t size,
+                        unsigned flags) {
+  return at_fd("copy_file_range", fd,
+               [&] { return ::syscall(SYS_copy_file_range, from, from_at, fd, at, size, flags); });
+}
+int ioctl(int fd, unsigned long request, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, request);
+  const unsigned long argument = va_arg(arguments, unsigned long);
+  va_end(arguments);
+  const auto call = [&] { return ::syscall(SYS_ioctl, fd, request, argument); };
+  return static_cast<int>(request == FICLONE ? at_fd("ficlone", fd, call) : call());
 }
 
 int linkat(int from_dir, const char* from, int dir, const char* to, int flags) noexcept {

@@ -20,7 +20,8 @@ left() {
   mq --json stats "$1" >"$work/left" || fail "stats"
   echo $(($(json "$work/left" '$.ready') + $(json "$work/left" '$.leased') + $(json "$work/left" '$.delayed')))
 }
-fewer_left() { (($(left c) < $1)); }
+# Where nothing is left, it all got there, perhaps before it was counted.
+fewer_left() { local now; now=$(left c); ((now < $1 || now == 0)); }
 none_left() { (($(left c) == 0)); }
 # of_queue COLUMN: what a node that runs says of the queue c
 of_queue() {
@@ -46,7 +47,7 @@ mq create c || fail "create"
 adapter 'type = "forward"' 'queue = "c"' "to = $hosts" 'heart-beat = "1s"' 'answer-timeout = "5s"'
 serve
 printf 0 | mq send c >/dev/null || fail "send"
-seconds_within 60 none_left || fail "the first message does not get there: $(mq adapters)"
+seconds_within 180 none_left || fail "the first message does not get there: $(mq adapters)"
 touch "$work/rough"
 began=$SECONDS sent=1 down='' killed_leaders=0
 for ((round = 1; round <= kills; ++round)); do
@@ -65,14 +66,14 @@ for ((round = 1; round <= kills; ++round)); do
     kill_now "$down"
     ((++killed_leaders))
   fi
-  seconds_within 60 fewer_left "$before" || fail "round $round: nothing gets there: $(mq adapters)"
+  seconds_within 180 fewer_left "$before" || fail "round $round: nothing gets there: $(mq adapters)"
   kill_now serve
   serve
 done
 [[ -z $down ]] || start_again "$down"
 ((killed_leaders == leaders)) || fail "only $killed_leaders leaders were killed: more kills than rounds"
 rm "$work/rough"
-seconds_within 120 none_left || fail "$(left c) did not get there: $(mq adapters)"
+seconds_within 180 none_left || fail "$(left c) did not get there: $(mq adapters)"
 there_s=$((SECONDS - began))
 mq --json stats c >"$work/stats" || fail "stats"
 same 0 "$(json "$work/stats" '$.dead')" "dead letters"

@@ -50,15 +50,17 @@ expect 0 --json receive q --ack
 same '//4AAQ==' "$(json "$work/out" '$.body_base64')" "a body that is no UTF-8"
 
 # ---- priorities, delays, ttl, order keys
-expect 0 send q low --priority 1
-expect 0 send q high --priority 9
-expect 0 send q delayed --delay 300ms --priority 10
-counted 1 delayed q
+mq create later || fail "create"
+expect 0 send later low --priority 1
+expect 0 send later high --priority 9
+expect 0 send later delayed --delay 1h --priority 10
+counted 1 delayed later
 for wanted in high low; do
-  expect 0 receive q --ack
+  expect 0 receive later --ack
   same "$wanted" "$out" "by priority"
 done
-expect 1 receive q
+expect 1 receive later
+expect 0 send q delayed --delay 300ms
 expect 0 receive q --wait --timeout 20s --ack
 same delayed "$out" "a delay ends"
 expect 0 send q short --ttl 1ms

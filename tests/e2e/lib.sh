@@ -6,7 +6,7 @@
 #                           line on stderr, `spoolmq: what: on what: why`, and nothing on stdout.
 #   same WANT GOT WHAT      fails if they differ
 #   json FILE PATH          one value of the JSON object in FILE
-#   until_true COMMAND…     waits for a condition, at most 60 s
+#   until_true COMMAND…     waits for a condition, at most 120 s
 #   readme_block CHAPTER LANGUAGE [NTH]   that block of the README's, the first unless told otherwise
 set -uo pipefail; [[ -n ${E2E_TRACE:-} ]] && set -x
 spoolmq=$1
@@ -49,7 +49,7 @@ json_has() {  # FILE PATH…: every one is there, be it null
   done
 }
 until_true() {
-  local end=$((SECONDS + 60))
+  local end=$((SECONDS + 120))
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || fail "waited in vain for: $*"
     sleep 0.02

@@ -104,7 +104,7 @@ same a "$(cat "$work/waited")" "what the waiting receiver got"
 expect 0 pause new/one --send
 expect 75 send new/one b
 expect 1 receive new/one
-expect 0 pause new/one --both --for 200ms
+expect 0 pause new/one --both --for 3s
 expect 75 receive new/one
 expect 75 send new/one b
 until_true mq --quiet send new/one later

@@ -75,6 +75,21 @@ same served "$(there receive to --ack --wait --timeout 20s)" "by the service"
 stop service || fail "serve ended with $?"
 rm "$root/spoolmq.toml"
 
+# ---- one of its syncs refused, whichever: what it had reserved there is returned, and the next one goes on
+refusing=(strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:error=ESTALE)
+if "${refusing[@]}:when=1000" true 2>/dev/null; then
+  mq create refused && mq create reached || fail "create"
+  refused=0
+  for n in {1..12}; do
+    mq send refused "$n" >/dev/null || fail "send"
+    "${refusing[@]}:when=$n" "$spoolmq" --root "$root" relay refused --to-queue reached --once >/dev/null 2>&1 || refused=$((refused + 1))
+    mq relay refused --to-queue reached --once >"$work/log" 2>&1 || [[ $? == 1 && ! -s $work/log ]] || fail "after sync $n: $(<"$work/log")"
+    mq --json stats reached | grep -q '"reserved":0,' || fail "sync $n left a place reserved: $(mq --json stats reached)"
+  done
+  ((refused >= 3)) || fail "only $refused syncs were refused"
+  same "$(seq 12)" "$(mq receive reached -n 99 --null --ack 2>/dev/null | tr '\0' '\n' | sort -n)" "each once"
+fi
+
 # ---- killed at any point, under load, with a consumer there
 count=3000
 (for ((i = 0; i < count; i += 100)); do seq $((i + 1)) $((i + 100)); sleep 0.1; done | mq send from --lines >/dev/null) &

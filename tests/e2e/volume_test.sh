@@ -1,7 +1,7 @@
 #!/bin/bash
 # Very many files: dropped while no service runs, and under one for which the kernel's queue of
 # events is far too short. Each comes in, and none twice.
-# SPOOLMQ_VOLUME_STOPPED and SPOOLMQ_VOLUME_RUNNING set how many.
+# SPOOLMQ_VOLUME_STOPPED and SPOOLMQ_VOLUME_RUNNING set how many; 0 of the latter leaves them out.
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
 stopped=${SPOOLMQ_VOLUME_STOPPED:-200000}
@@ -48,20 +48,22 @@ stop service || fail "the service ended with $?"
 
 # ---- while it runs. What comes while it does not read overflows the queue for certain; the rest
 # may. Without the right to lower the limit, that is as many as overflow the usual one.
-make_files "$((stopped + 1))" "$((stopped + flowing))" "$new"
-unheard='*[02468]'
-lower_limit || unheard='*'
-start service "$spoolmq" --root "$root" serve
-until_true service_answers
-restore_limit
-begun=${EPOCHREALTIME%.*}
-kill -STOP "${running[service]}"
-move_some "$unheard"
-kill -CONT "${running[service]}"
-move_some '*'
-until_moved "$flowing"
-echo "$flowing files under a service that was told too little: $((${EPOCHREALTIME%.*} - begun)) s"
-stop service || fail "the service ended with $?"
+if ((flowing > 0)); then
+  make_files "$((stopped + 1))" "$((stopped + flowing))" "$new"
+  unheard='*[02468]'
+  lower_limit || unheard='*'
+  start service "$spoolmq" --root "$root" serve
+  until_true service_answers
+  restore_limit
+  begun=${EPOCHREALTIME%.*}
+  kill -STOP "${running[service]}"
+  move_some "$unheard"
+  kill -CONT "${running[service]}"
+  move_some '*'
+  until_moved "$flowing"
+  echo "$flowing files under a service that was told too little: $((${EPOCHREALTIME%.*} - begun)) s"
+  stop service || fail "the service ended with $?"
+fi
 same 0 "$(find "$in" -type f | wc -l)" "files that are left"
 
 # Every number once.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "store/checked_vfs.h"
 #include "store/sqlite.h"
@@ -21,9 +22,13 @@ constexpr std::array kColumns{
     "f.sealed",     "f.owner",    "f.settled",  "d.key",   "d.id",     "d.until",       "q.seq",
     "q.boot",       "q.n1",       "q.b1",       "q.n2",    "q.n6",     "q.n9",          "q.nr",
     "q.br",         "q.sent",     "q.failures", "q.syncs", "q.version"};
-// None so near the ends of what 64 bits hold that adding to it overflows.
-constexpr std::array<std::int64_t, 12> kNumbers{
-    0, 1, 2, 9, 10, 11, 255, -1, 1 << 20, std::int64_t{1} << 40, -300, -(std::int64_t{1} << 40)};
+constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::array<std::int64_t, 15> kNumbers{0,         1,      2,
+                                                9,         10,     11,
+                                                255,       -1,     1 << 20,
+                                                -300,      kMost,  std::int64_t{1} << 40,
+                                                kMost - 1, kLeast, -(std::int64_t{1} << 40)};
 
 void fill(test::StoreWorld& world) {
   Queue& queue = world.queue();

@@ -16,7 +16,7 @@ clang=$(command -v clang++-14 || command -v clang++) || { echo "fuzz: no clang++
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="$clang" "${launcher[@]}" \
-  -DCMAKE_C_COMPILER="${clang/++/}" -DCMAKE_BUILD_TYPE=None -DSPOOLMQ_FUZZ=ON \
+  -DCMAKE_C_COMPILER="${clang/++/}" -DCMAKE_BUILD_TYPE=None -DSPOOLMQ_FUZZ=ON -DSPOOLMQ_UNITY=ON \
   -DSPOOLMQ_SANITIZE=address,undefined \
   -DCMAKE_CXX_FLAGS='-O1 -g1 -fsanitize=fuzzer-no-link' >"$build.log" 2>&1 ||
   { tail -20 "$build.log"; exit 1; }

@@ -3,6 +3,7 @@
 // kill -9, and power cuts with unsynced names lost or kept and unsynced bytes lost, kept or torn.
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,13 +37,25 @@ using Filter = std::function<Verdict(const Operation&)>;
 // `sabotage`, when given, is in force while the scenario acts, and in the recovery.
 CutReport run_cuts(const Scenario& scenario, const Effort& effort, const Filter& sabotage = {});
 
-// As run_cuts, but the operation is refused with this errno; then `again` is tried by the same
-// process, which lives on until the power fails or it is killed.
-CutReport run_refusals(const Scenario& scenario, std::uint64_t stride, int error_number);
+// What the file system answers instead of doing it.
+struct Refusal {
+  enum class Of : std::uint8_t { kOperation, kLook };  // what changes something, or nothing
+  int error_number = 0;
+  Of of = Of::kOperation;
+  Repeat repeat = Repeat::kOnce;
+};
 
-// Both fail the running test at every violation.
+// As run_cuts, but the n-th call is refused, and all that follow where the refusal is for good;
+// then the file system is well again, and `again` is tried by the same process, which lives on
+// until the power fails or it is killed. n is `first`, `first` + `stride`, … Errors must say what,
+// where and why, by a code that fits the refusal.
+CutReport run_refusals(const Scenario& scenario, const Refusal& refusal, std::uint64_t stride,
+                       std::uint64_t first = 1);
+
+// Both fail the running test at every violation. Each refusal begins at another call, so that a
+// stride leaves none out for all of them.
 void expect_no_violation(const Scenario& scenario, const Effort& effort);
-void expect_no_violation_when_refused(const Scenario& scenario, std::uint64_t stride,
-                                      int error_number);
+void expect_no_violation_when_refused(const Scenario& scenario, std::span<const Refusal> refusals,
+                                      std::uint64_t stride);
 
 }  // namespace spoolmq::test

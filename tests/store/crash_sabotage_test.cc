@@ -66,19 +66,19 @@ void sent_batch(World& world) {
   world.queue().stats();
 }
 void ack_one(World& world) { world.take_and_ack(); }
-void ack_three_and_clean_up(World& world) {
-  world.take_and_ack(3);
+void clean_up(World& world) {
   world.clock().advance(kTwoSecondsMs);
   world.queue().maintain();
   world.clock().advance(kTwoSecondsMs);
   world.queue().maintain();
 }
+void ack_three_and_clean_up(World& world) {
+  world.take_and_ack(3);
+  clean_up(world);
+}
 void ack_and_clean_up(World& world) {
   world.take_and_ack();
-  world.clock().advance(kTwoSecondsMs);
-  world.queue().maintain();
-  world.clock().advance(kTwoSecondsMs);
-  world.queue().maintain();
+  clean_up(world);
 }
 void reject_and_clean_up(World& world) {
   Delivery delivery = world.take();
@@ -113,6 +113,18 @@ std::vector<Sabotage> sabotages() {
   const WorldOptions two = options_of([](WorldOptions& options) { options.two_queues = true; });
   const WorldOptions xml =
       options_of([](WorldOptions& options) { options.settings.format = Format::kXml; });
+  const Scenario mixed{.name = "",
+                       .options = plain(),
+                       .prepare =
+                           [](World& world) {
+                             world.send_all({"a", "b", "c", "d"});
+                           },
+                       .act =
+                           [](World& world) {
+                             world.take_and_ack(2);
+                             world.queue().maintain();
+                             world.take_and_ack(1);
+                           }};
   return {
       {"NoSyncOfAnOwnFile",
        {.name = "", .options = plain(), .prepare = open_queue, .act = send_one},
@@ -170,18 +182,7 @@ std::vector<Sabotage> sabotages() {
          });
        }},
       {"NoSyncOfVerdictsOfAMixedFile",
-       {.name = "",
-        .options = plain(),
-        .prepare =
-            [](World& world) {
-              world.send_all({"a", "b", "c", "d"});
-            },
-        .act =
-            [](World& world) {
-              world.take_and_ack(2);
-              world.queue().maintain();
-              world.take_and_ack(1);
-            }},
+       mixed,
        [] { return skipping_syncs_of("verdicts.log"); },
        {.stride = 3, .rebuild_stride = 1}},
       {"NoSyncOfTheDirectoryBeforeTheRowIsDeleted",
@@ -211,6 +212,32 @@ std::vector<Sabotage> sabotages() {
        {.name = "", .options = two, .prepare = send_one, .act = move_all},
        [] { return skipping_dir_syncs_of("topics"); },
        {.stride = 2}},
+      {"NoSyncOfTheOtherQueueAfterAMove",
+       {.name = "", .options = two, .prepare = send_one, .act = move_all},
+       [] {
+         return skipping(OperationKind::kSyncDir, [](const Operation& operation) {
+           return operation.path.find("queues/other/msgs") != std::string::npos;
+         });
+       }},
+      {"NoUnlinkOfAckedFiles",
+       {.name = "", .options = plain(), .prepare = send_one, .act = ack_and_clean_up},
+       [] { return skipping(OperationKind::kUnlink, is_spool_file); }},
+      {"NoVerdictsOfAMixedFile",
+       mixed,
+       [] {
+         return skipping(OperationKind::kWrite, [](const Operation& operation) {
+           return operation.path.ends_with("verdicts.log");
+         });
+       },
+       {.stride = 3, .rebuild_stride = 1}},
+      {"NoVerdictOfARejection",
+       {.name = "", .options = plain(), .prepare = send_one, .act = reject_and_clean_up},
+       [] {
+         return skipping(OperationKind::kWrite, [](const Operation& operation) {
+           return operation.path.ends_with("verdicts.log");
+         });
+       },
+       {.rebuild_stride = 1}},
       {"NoUnlinkOfTemporaries",
        {.name = "",
         .options = options_of([](WorldOptions& options) { options.support.unnamed = false; }),

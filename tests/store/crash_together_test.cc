@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "spoolmq/topic.h"
@@ -235,8 +236,8 @@ TEST(CrashTogether, AcksInTwoQueuesHappenTogether) {
 
 // Refused operations: the caller is told, and whatever he is told, it is all or nothing.
 TEST(CrashTogether, AnErrorAnywhereLeavesAllOrNothing) {
-  expect_no_violation_when_refused(topic(), 2, EIO);
-  expect_no_violation_when_refused(answers(), 4, ENOSPC);
+  expect_no_violation_when_refused(topic(), std::array{Refusal{EIO}}, 2);
+  expect_no_violation_when_refused(answers(), std::array{Refusal{ENOSPC}}, 4);
 }
 
 // ---- The checks above find what they are for.

@@ -1,8 +1,10 @@
 #include "tests/store/crash_world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/log.h"
+#include "core/names.h"
 
 namespace spoolmq::test {
 
@@ -70,6 +72,14 @@ std::unique_ptr<Dir> World::queue_dir(const std::string& name) {
   return disk_->root()->open_dir("queues")->open_dir(name);
 }
 
+std::uint64_t World::index_generation(const std::string& name) const {
+  std::uint64_t newest = 0;
+  for (const std::string& file : disk_->names("queues/" + name)) {
+    newest = std::max(newest, names::parse_index_file(file).value_or(0));
+  }
+  return newest;
+}
+
 std::vector<std::string> World::spool_files(const std::string& name) const {
   const std::string messages = "queues/" + name + "/msgs";
   std::vector<std::string> files;
@@ -103,9 +113,14 @@ MessageId World::send_from(Queue& queue, const std::string& body, Message messag
   widen(body, kAbsent);
   widen(body, in("q", kLive));
   message.body = body;
-  const MessageId id = queue.send(std::move(message), options);
-  settle(body, in("q", kLive));
-  return id;
+  try {
+    const MessageId id = queue.send(std::move(message), options);
+    settle(body, in("q", kLive));
+    return id;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kTryAgain) settle(body, kAbsent);
+    throw;
+  }
 }
 
 MessageId World::send(const std::string& body, Message message, const SendOptions& options) {
@@ -120,7 +135,14 @@ void World::send_all(const std::vector<std::string>& bodies, const SendOptions& 
     messages.push_back({});
     messages.back().body = body;
   }
-  queue().send_batch(std::move(messages), options);
+  try {
+    queue().send_batch(std::move(messages), options);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kTryAgain) {
+      for (const std::string& body : bodies) settle(body, kAbsent);
+    }
+    throw;
+  }
   for (const std::string& body : bodies) settle(body, in("q", kLive));
 }
 
@@ -135,13 +157,17 @@ void World::ack(Delivery& delivery) {
   widen(body, kAbsent);
   try {
     delivery.ack();
-  } catch (const Error&) {
-    // The index may be rebuilt, which forgets what was acknowledged in the last second.
-    for (const std::string& one : acked_) widen(one, in("q", kLive));
+  } catch (const Error& error) {
+    forgive_acks();
+    if (error.code() == ErrorCode::kTryAgain) settle(body, in("q", kLive));
     throw;
   }
   settle(body, kAbsent);
   acked_.push_back(body);
+}
+
+void World::forgive_acks() {
+  for (const std::string& one : acked_) widen(one, in("q", kLive));
 }
 
 void World::take_and_ack(std::size_t count) {

@@ -2,7 +2,8 @@
 // A root with a queue or two on the in-memory twin as one process uses it, and the account of what
 // it was promised, kept outside the disk: for every message, told by its body, where it may be now.
 // Each act widens the account before it begins and narrows it when it returned; so whenever the
-// power fails, the account says what the next process may find.
+// power fails, the account says what the next process may find. An act that is refused with
+// kTryAgain has changed nothing: the same may be tried again without a duplicate.
 
 #include <cstdint>
 #include <functional>
@@ -81,6 +82,7 @@ class World {
   void close();  // in order
   [[nodiscard]] std::vector<std::string> spool_files(const std::string& name = "q") const;
   std::unique_ptr<Dir> queue_dir(const std::string& name = "q");
+  [[nodiscard]] std::uint64_t index_generation(const std::string& name = "q") const;
 
   // Acts that keep the account.
   MessageId send(const std::string& body, Message message = {}, const SendOptions& options = {});
@@ -96,6 +98,8 @@ class World {
   void hold(const MessageId& id, const std::string& body);
   void requeue(const MessageId& id, const std::string& body);
   void move(const std::vector<std::pair<MessageId, std::string>>& messages);
+  // The index was made anew, or will be: what was acknowledged last may be forgotten.
+  void forgive_acks();
 
   void widen(const std::string& body, std::string_view state);
   void settle(const std::string& body, std::string_view state);

@@ -30,6 +30,19 @@ class Damage : public ::testing::Test {
     }
     return flipped;
   }
+  // Where it stands for the last time in the only segment.
+  int flip_last(const std::string& needle) {
+    std::string segment;
+    for (const std::string& name : world_.spool_files()) {
+      const std::string bytes = world_.disk().bytes_of("queues/q/msgs/" + name);
+      if (bytes.size() > 12 && bytes[12] == '\1') segment = "queues/q/msgs/" + name;
+    }
+    const std::string bytes = world_.disk().bytes_of(segment);
+    const std::size_t seal = bytes.rfind(needle);
+    const std::size_t at = bytes.rfind(needle, seal - 1);
+    if (seal == std::string::npos || at == std::string::npos) return 0;
+    return world_.disk().decay(segment, at, "x") ? 1 : 0;
+  }
   std::vector<std::string> kept() { return world_.disk().names("queues/q/corrupt"); }
   static bool mentions(const std::vector<FsckFinding>& findings, std::string_view what) {
     return std::any_of(findings.begin(), findings.end(),
@@ -119,6 +132,47 @@ TEST_F(Damage, OfALoneMessagesHeaderIsStillKnownAfterABoot) {
   queue().fsck(FsckMode::kRebuildIndex);
   EXPECT_EQ(take(queue()), "x");  // its record verifies on its own
   EXPECT_FALSE(queue().status(id));
+}
+
+// The last group's header: the seal behind it says that it was finished.
+TEST_F(Damage, OfTheLastGroupsHeaderCostsNothingWithoutAnIndex) {
+  queue().send(text("alone"));
+  queue().send_batch({text("1"), text("2")});
+  queue().send_batch({text("3"), text("4")});
+  world_.reopen();
+  ASSERT_EQ(flip_last("SPGR"), 1);
+  queue().fsck(FsckMode::kRebuildIndex);
+  EXPECT_EQ(drain(queue()), (Bodies{"alone", "1", "2", "3", "4"}));
+}
+
+TEST_F(Damage, OfALastRecordCostsNoOtherWithoutAnIndex) {
+  queue().send_batch({text("1"), text("2"), text("UNLUCKY")});
+  world_.reopen();
+  ASSERT_EQ(flip("UNLUCKY"), 1);
+  queue().fsck(FsckMode::kRebuildIndex);
+  EXPECT_EQ(drain(queue()), (Bodies{"1", "2"}));
+  EXPECT_EQ(count(queue(), State::kCorrupt), 1);
+}
+
+// Nobody knows its id any more.
+TEST_F(Damage, OfARecordsHeaderKeepsItsBytesAsideWithoutAnIndex) {
+  const auto sent = queue().send_batch({text("1"), text("UNLUCKY"), text("3")});
+  world_.reopen();
+  const auto shard =
+      world_.queue_dir()->open_dir("msgs")->open_dir(world_.spool_files().front().substr(0, 2));
+  const MessageStatus unlucky = *queue().status(sent[1].id);
+  const char x = 'x';
+  shard->open(unlucky.file.substr(8), Access::kReadWrite)
+      ->write_at(as_bytes({&x, 1}), unlucky.offset);
+  queue().fsck(FsckMode::kRebuildIndex);
+  EXPECT_EQ(drain(queue()), (Bodies{"1", "3"}));
+  const std::string name =
+      unlucky.file.substr(8, 36) + ".damaged-" + std::to_string(unlucky.offset);
+  const auto corrupt = world_.queue_dir()->open_dir("corrupt");
+  const auto bytes = read_file(*corrupt, name, 10'000);
+  ASSERT_TRUE(bytes);
+  EXPECT_NE(bytes->find("UNLUCKY"), std::string::npos);
+  EXPECT_TRUE(corrupt->status(name + ".reason"));
 }
 
 TEST_F(Damage, MayBeDeletedByAnOperator) {

@@ -194,13 +194,18 @@ TEST(Ack, RefusesWhatNobodyEverReceived) {
   EXPECT_EQ(count(world.queue(), State::kReady), 1);
 }
 
-TEST(Ack, AnswersInTheOrderOfTheReceipts) {
-  StoreWorld world;
+// Bodies "0", "1" and "2".
+std::vector<Delivery> receive_three_sent(StoreWorld& world) {
   for (int i = 0; i < 3; ++i) world.queue().send(text(std::to_string(i)));
   ReceiveOptions three;
   three.max = 3;
+  return world.queue().receive_batch(three);
+}
+
+TEST(Ack, AnswersInTheOrderOfTheReceipts) {
+  StoreWorld world;
   std::vector<Receipt> receipts;
-  for (Delivery& one : world.queue().receive_batch(three)) receipts.push_back(one.detach());
+  for (Delivery& one : receive_three_sent(world)) receipts.push_back(one.detach());
   ASSERT_EQ(receipts.size(), 3U);
   EXPECT_EQ(world.queue().ack(std::span(receipts).subspan(1, 1)).front(), LeaseOutcome::kDone);
   receipts[2].token ^= 2;
@@ -208,12 +213,25 @@ TEST(Ack, AnswersInTheOrderOfTheReceipts) {
             (std::vector{LeaseOutcome::kDone, LeaseOutcome::kRepeated, LeaseOutcome::kLost}));
 }
 
+// What the second of them finds is what the first one left.
+TEST(Ack, OfTheSameReceiptTwiceInOneCallIsOne) {
+  StoreWorld world;
+  std::vector<Receipt> receipts;
+  for (Delivery& one : receive_three_sent(world)) receipts.push_back(one.detach());
+  ASSERT_EQ(receipts.size(), 3U);
+  const std::vector<Receipt> twice{receipts[1], receipts[0], receipts[1]};
+  EXPECT_EQ(world.queue().ack(twice),
+            (std::vector{LeaseOutcome::kDone, LeaseOutcome::kDone, LeaseOutcome::kRepeated}));
+  EXPECT_EQ(world.queue().stats().totals.acked, 2);
+  const std::vector<Receipt> released{receipts[2], receipts[2]};
+  EXPECT_EQ(world.queue().release(released),
+            (std::vector{LeaseOutcome::kDone, LeaseOutcome::kLost}));
+  EXPECT_EQ(drain(world.queue()), std::vector<std::string>{"2"});
+}
+
 TEST(Ack, OfABatchSaysHowManyLeasesHadEnded) {
   StoreWorld world;
-  for (int i = 0; i < 3; ++i) world.queue().send(text(std::to_string(i)));
-  ReceiveOptions three;
-  three.max = 3;
-  std::vector<Delivery> deliveries = world.queue().receive_batch(three);
+  std::vector<Delivery> deliveries = receive_three_sent(world);
   ASSERT_EQ(deliveries.size(), 3U);
   const Receipt second = deliveries[1].receipt();
   ASSERT_EQ(world.queue().release(std::span(&second, 1)).front(), LeaseOutcome::kDone);

@@ -34,18 +34,6 @@ TEST(Format, MayDifferFromMessageToMessage) {
   EXPECT_EQ(drain(world.queue()), (Bodies{"binary", odd, "b1", "b2", "x1", "x2"}));
 }
 
-TEST(Format, KeepsTheOrderOfSendingAlsoWhereRowsWaitForCompany) {
-  StoreWorld world;
-  OpenOptions with_thread;
-  Queue sender = world.open("q", with_thread);
-  Bodies sent;
-  for (int i = 0; i < 30; ++i) {
-    sent.push_back(std::to_string(i));
-    sender.send(text(sent.back()), as(i % 3 == 2 ? Format::kXml : Format::kBinary));
-  }
-  EXPECT_EQ(drain(world.queue()), sent);
-}
-
 TEST(Format, IsTheQueuesUnlessTheSendSaysOtherwise) {
   Settings settings;
   settings.format = Format::kXml;

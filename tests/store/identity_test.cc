@@ -207,6 +207,20 @@ TEST(ExplicitId, IsRememberedAfterItsMessageIsGone) {
   EXPECT_EQ(total(world.queue()), 0);
 }
 
+TEST(ExplicitId, IsRememberedForTheWindowOfItsQueue) {
+  Settings settings;
+  settings.id_window = 2h;
+  StoreWorld world(settings);
+  world.queue().send(with_id("x", some_id(1)));
+  EXPECT_EQ(take(world.queue()), "x");
+  world.clock().advance(2h - 1min);
+  world.queue().maintain();
+  EXPECT_TRUE(world.queue().send_checked(with_id("x", some_id(1))).duplicate);
+  world.clock().advance(2min);
+  EXPECT_FALSE(world.queue().send_checked(with_id("x", some_id(1))).duplicate);
+  EXPECT_EQ(drain(world.queue()), Bodies{"x"});
+}
+
 TEST(ExplicitId, CountsWithinOneBatch) {
   StoreWorld world;
   const auto results =

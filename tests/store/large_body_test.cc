@@ -57,6 +57,26 @@ TEST(LargeBody, StreamsInAndOutByteForByte) {
   EXPECT_TRUE(world.spool_files().empty());
 }
 
+TEST(LargeBody, IsReadToItsEndByFsck) {
+  StoreWorld world(small_inline());
+  const MessageId id = world.queue().send_stream({}, source_of(pattern(30'000), 777)).id;
+  EXPECT_TRUE(world.queue().fsck(FsckMode::kLook).empty());
+  for (const std::string& name : world.spool_files()) {
+    if (!name.ends_with(".body")) continue;
+    const std::size_t slash = name.find('/');
+    const std::unique_ptr<Dir> shard =
+        world.queue_dir()->open_dir("msgs")->open_dir(name.substr(0, slash));
+    const std::byte wrong{0x5a};
+    shard->open(name.substr(slash + 1), Access::kReadWrite)->write_at({&wrong, 1}, 29'000);
+  }
+  const std::vector<FsckFinding> found = world.queue().fsck(FsckMode::kLook);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].where, id.text());
+  EXPECT_FALSE(found[0].repaired);
+  EXPECT_TRUE(world.queue().fsck(FsckMode::kRepair).at(0).repaired);
+  EXPECT_EQ(count(world.queue(), State::kCorrupt), 1);
+}
+
 TEST(LargeBody, GoesInlineWhereItFits) {
   StoreWorld world(small_inline());
   for (const std::int64_t length : {std::int64_t{0}, std::int64_t{1}, kInline - 1, kInline}) {

@@ -40,6 +40,20 @@ void send_from_threads(const std::function<Queue&(int)>& queue_of, int threads, 
   }
 }
 
+TEST(Threads, KeepTheOrderOfSendingInBothFormatsWhereRowsWaitForCompany) {
+  StoreWorld world;
+  OpenOptions with_thread;
+  Queue sender = world.open("q", with_thread);
+  std::vector<std::string> sent;
+  SendOptions options;
+  for (int i = 0; i < 30; ++i) {
+    sent.push_back(std::to_string(i));
+    options.format = i % 3 == 2 ? Format::kXml : Format::kBinary;
+    sender.send(text(sent.back()), options);
+  }
+  EXPECT_EQ(drain(world.queue()), sent);
+}
+
 TEST(Threads, ShareOneHandleAndKeepEachTheirOrder) {
   StoreWorld world({}, On::kDisk);
   constexpr int kThreads = 16;

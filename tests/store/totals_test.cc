@@ -299,8 +299,8 @@ TEST(TotalsOfTheDead, CountWhatAProcessThatDiedHadSentAndHeld) {
 
 // ---- The table
 
-TEST(IndexVersion, IsTwoAndAnotherIsRebuilt) {
-  EXPECT_EQ(kIndexVersion, 2);
+TEST(IndexVersion, IsThreeAndAnotherIsRebuilt) {
+  EXPECT_EQ(kIndexVersion, 3);
   StoreWorld world(patient(), On::kDisk);
   world.queue().send_batch({text("1"), text("2")});
   const std::uint64_t generation = world.queue().stats().generation;
@@ -308,7 +308,7 @@ TEST(IndexVersion, IsTwoAndAnotherIsRebuilt) {
   const std::string path = world.path() + "/queues/q/" + name;
   world.queue().close();
   for (const char* const change :
-       {"UPDATE q SET version=1;", "ALTER TABLE q DROP COLUMN longest_us;"}) {
+       {"UPDATE q SET version=2;", "ALTER TABLE q DROP COLUMN longest_us;"}) {
     Db(path, checked_vfs(nullptr)).execute(change);
     Index index(world.queue_dir());
     try {

@@ -30,7 +30,7 @@ class MemoryDir final : public Dir {
   std::unique_ptr<File> open(std::string_view name, Access access) override {
     check_name(name);
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("open", path_of(name));
     const NodePtr found = entry(name);
     if (!found) return nullptr;
     if (found->kind == FileKind::kDirectory) fail(EISDIR, "open", name);
@@ -142,7 +142,7 @@ class MemoryDir final : public Dir {
     const bool self = name == ".";
     if (!self) check_name(name);
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("open", self ? path_ : path_of(name));
     const NodePtr found = self ? node_ : entry(name);
     if (!found) return nullptr;
     if (found->kind != FileKind::kDirectory) fail(ENOTDIR, "open", name);
@@ -152,7 +152,7 @@ class MemoryDir final : public Dir {
   std::optional<FileStatus> status(std::string_view name) override {
     check_name(name);
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("stat", path_of(name));
     const NodePtr found = entry(name);
     if (!found) return std::nullopt;
     return disk_->status_of(*found);
@@ -160,7 +160,7 @@ class MemoryDir final : public Dir {
 
   FileStatus status() override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("stat", path_);
     return disk_->status_of(*node_);
   }
 
@@ -182,7 +182,7 @@ class MemoryDir final : public Dir {
     std::vector<std::string> found;
     {
       const std::lock_guard lock(disk_->mutex);
-      disk_->check_power();
+      disk_->look("list", path_);
       for (const auto& [name, node] : node_->entries) found.push_back(name);
     }
     for (const std::string& name : found) {
@@ -200,7 +200,7 @@ class MemoryDir final : public Dir {
 
   Space space() override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("measure space", path_);
     return disk_->space;
   }
 

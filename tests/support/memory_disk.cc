@@ -235,6 +235,20 @@ void Disk::check_power() const {
   if ((cut || buried) && !is_silent()) throw PowerCut{};
 }
 
+int Disk::look_refusal() {
+  if (cut || buried) return 0;
+  ++looks;
+  const bool again = fail_look_repeat == Repeat::kForever && looks > fail_look_number;
+  return fail_look_number != 0 && (looks == fail_look_number || again) ? fail_look_errno : 0;
+}
+
+void Disk::look(std::string_view operation, std::string_view path) {
+  check_power();
+  if (const int refused = look_refusal(); refused != 0) {
+    throw Error::from_errno(refused, operation, full_path(path));
+  }
+}
+
 bool Disk::is_silent() const { return buried || (cut && std::uncaught_exceptions() > 0); }
 
 NodePtr Disk::new_node(FileKind kind, std::uint32_t mode) {

@@ -77,6 +77,10 @@ class Disk {
   bool obey(const Gate& gate, const Operation& operation) const;
   // Reading, too, ends with the power.
   void check_power() const;
+  // For the seam, of what changes nothing: counts it; throws what it is refused with, or the cut.
+  void look(std::string_view operation, std::string_view path);
+  // The same for SQLite: the errno, or 0. Nothing is refused behind the cut, which is elsewhere's.
+  int look_refusal();
   [[nodiscard]] bool is_silent() const;  // buried, or unwinding after the cut
 
   NodePtr new_node(FileKind kind, std::uint32_t mode);
@@ -95,6 +99,10 @@ class Disk {
   std::uint64_t fail_number = 0;  // the operation to refuse; 0: none
   int fail_errno = 0;
   Repeat fail_repeat = Repeat::kOnce;
+  std::uint64_t looks = 0;
+  std::uint64_t fail_look_number = 0;  // the look to refuse; 0: none
+  int fail_look_errno = 0;
+  Repeat fail_look_repeat = Repeat::kOnce;
   std::uint64_t cut_number = 0;  // the operation at which the power fails; 0: none
   bool cut = false;
   bool buried = false;  // a successor has taken over

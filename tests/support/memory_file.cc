@@ -26,7 +26,7 @@ class MemoryFile final : public File {
 
   std::size_t read_at(std::span<std::byte> into, std::uint64_t offset) override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("read", path_);
     return node_->content.read(into, offset);
   }
 
@@ -41,7 +41,7 @@ class MemoryFile final : public File {
 
   FileStatus status() override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("stat", path_);
     return disk_->status_of(*node_);
   }
 
@@ -87,19 +87,22 @@ class MemoryFile final : public File {
 
   bool try_lock(std::uint64_t offset, std::uint64_t length, LockKind kind) override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("lock", path_);
     if (kind == LockKind::kExclusive) require_writable("lock");
     return node_->locks.try_lock(this, offset, length, kind);
   }
 
   void unlock(std::uint64_t offset, std::uint64_t length) override {
     const std::lock_guard lock(disk_->mutex);
+    if (const int refused = disk_->look_refusal(); refused != 0) {
+      throw Error::from_errno(refused, "unlock", disk_->full_path(path_));
+    }
     node_->locks.unlock(this, offset, length);
   }
 
   bool is_locked_by_another(std::uint64_t offset, std::uint64_t length) override {
     const std::lock_guard lock(disk_->mutex);
-    disk_->check_power();
+    disk_->look("look for a lock", path_);
     return node_->locks.is_locked_by_another(this, offset, length);
   }
 

@@ -45,9 +45,22 @@ void MemoryFileSystem::fail_at(std::uint64_t n, int error_number, Repeat repeat)
   disk_->fail_repeat = repeat;
 }
 
+std::uint64_t MemoryFileSystem::looks() const {
+  const std::lock_guard lock(disk_->mutex);
+  return disk_->looks;
+}
+
+void MemoryFileSystem::fail_look_at(std::uint64_t n, int error_number, Repeat repeat) {
+  const std::lock_guard lock(disk_->mutex);
+  disk_->fail_look_number = disk_->looks + n;
+  disk_->fail_look_errno = error_number;
+  disk_->fail_look_repeat = repeat;
+}
+
 void MemoryFileSystem::stop_failing() {
   const std::lock_guard lock(disk_->mutex);
   disk_->fail_number = 0;
+  disk_->fail_look_number = 0;
 }
 
 void MemoryFileSystem::cut_at(std::uint64_t n) {
@@ -90,6 +103,33 @@ std::vector<std::string> MemoryFileSystem::names(std::string_view path) const {
     for (const auto& [name, entry] : node->entries) names.push_back(name);
   }
   return names;
+}
+
+std::string MemoryFileSystem::bytes_of(std::string_view path) const {
+  const std::lock_guard lock(disk_->mutex);
+  const NodePtr node = disk_->find(path);
+  if (!node) return {};
+  std::string bytes(node->content.size(), '\0');
+  node->content.read(std::as_writable_bytes(std::span(bytes)), 0);
+  return bytes;
+}
+
+bool MemoryFileSystem::decay(std::string_view path, std::uint64_t offset, std::string_view bytes) {
+  const std::lock_guard lock(disk_->mutex);
+  const NodePtr node = disk_->find(path);
+  if (!node) return false;
+  node->content.write(as_bytes(bytes), offset);
+  node->content.sync();
+  return true;
+}
+
+bool MemoryFileSystem::decay_to(std::string_view path, std::uint64_t size) {
+  const std::lock_guard lock(disk_->mutex);
+  const NodePtr node = disk_->find(path);
+  if (!node) return false;
+  node->content.resize(size);
+  node->content.sync();
+  return true;
 }
 
 void MemoryFileSystem::set_space(Dir::Space space) {

@@ -75,7 +75,12 @@ class MemoryFileSystem {
   // The n-th operation from now (1 is the next) is refused with this errno and does nothing.
   // A refused sync takes its bytes with it: a later one succeeds without making them durable.
   void fail_at(std::uint64_t n, int error_number, Repeat repeat = Repeat::kOnce);
-  void stop_failing();
+  // What changes nothing is counted apart: opening, reading, asking for a status, space or a lock, giving one up,
+  // listing; SQLite's reads, openings, locks and shared memory among them.
+  [[nodiscard]] std::uint64_t looks() const;
+  // As fail_at, of the n-th of these from now.
+  void fail_look_at(std::uint64_t n, int error_number, Repeat repeat = Repeat::kOnce);
+  void stop_failing();  // both
   // At the n-th operation from now the power fails: it and everything after it do nothing and
   // throw PowerCut; while another exception unwinds they do nothing in silence.
   void cut_at(std::uint64_t n);
@@ -95,6 +100,13 @@ class MemoryFileSystem {
 
   // Every name in a directory, sorted; the path is relative to the root, "" is the root.
   [[nodiscard]] std::vector<std::string> names(std::string_view path = "") const;
+
+  // The whole file; empty: there is none of this path.
+  [[nodiscard]] std::string bytes_of(std::string_view path) const;
+  // What a disk does on its own: other bytes, or none from `size` on, durable at once and without
+  // a trace or a new time. False: there is no such file.
+  bool decay(std::string_view path, std::uint64_t offset, std::string_view bytes);
+  bool decay_to(std::string_view path, std::uint64_t size);
 
   void set_space(Dir::Space space);
   struct Support {

@@ -56,6 +56,9 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   file->pMethods = nullptr;
   const std::lock_guard lock(disk->mutex);
   const std::string path = relative_path(*disk, name);
+  if (const int refused = disk->look_refusal(); refused != 0) {
+    return refuse(refused, SQLITE_CANTOPEN);
+  }
   NodePtr node;
   if (const int code = find_or_create(*disk, path, flags, node); code != SQLITE_OK) return code;
   constexpr int kJournals = SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL;

@@ -36,6 +36,9 @@ int close_file(sqlite3_file* file) {
 int read_file(sqlite3_file* file, void* into, int length, sqlite3_int64 offset) {
   OpenFile& open = of(file);
   const std::lock_guard lock(open.disk->mutex);
+  if (const int refused = open.disk->look_refusal(); refused != 0) {
+    return refuse(refused, SQLITE_IOERR_READ);
+  }
   const std::span<std::byte> wanted(static_cast<std::byte*>(into),
                                     static_cast<std::size_t>(length));
   const std::size_t got = open.node->content.read(wanted, static_cast<std::uint64_t>(offset));
@@ -92,6 +95,9 @@ int sync_file(sqlite3_file* file, int) {
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
   OpenFile& open = of(file);
   const std::lock_guard lock(open.disk->mutex);
+  if (const int refused = open.disk->look_refusal(); refused != 0) {
+    return refuse(refused, SQLITE_IOERR_FSTAT);
+  }
   *size = static_cast<sqlite3_int64>(open.node->content.size());
   return SQLITE_OK;
 }
@@ -99,6 +105,9 @@ int file_size(sqlite3_file* file, sqlite3_int64* size) {
 int lock_file(sqlite3_file* file, int level) {
   OpenFile& open = of(file);
   const std::lock_guard lock(open.disk->mutex);
+  if (const int refused = open.disk->look_refusal(); refused != 0) {
+    return refuse(refused, SQLITE_IOERR_LOCK);
+  }
   return open.state->locks.raise(&open, open.lock, level) ? SQLITE_OK : SQLITE_BUSY;
 }
 
@@ -146,6 +155,9 @@ int device_characteristics(sqlite3_file*) { return 0; }
 int shm_map(sqlite3_file* file, int region, int bytes, int extend, void volatile** mapped) {
   OpenFile& open = of(file);
   const std::lock_guard lock(open.disk->mutex);
+  if (const int refused = open.disk->look_refusal(); refused != 0) {
+    return refuse(refused, refused == ENOMEM ? SQLITE_IOERR_NOMEM : SQLITE_IOERR_SHMMAP);
+  }
   if (!open.uses_memory) {
     open.state->memory.connect();
     open.uses_memory = true;

@@ -32,6 +32,8 @@ class Error : public std::runtime_error {
   // From an errno value; the code follows from it (ENOSPC and EDQUOT give kTryAgain, EACCES, EPERM
   // and EROFS kPermission, ENOENT kNotFound, EMFILE, ENFILE and ENOMEM kOsResource, others kIo).
   static Error from_errno(int error_number, std::string_view operation, std::string_view subject);
+  // The same words, told as kIo: what was tried may have happened all the same.
+  [[nodiscard]] Error of_unknown_outcome() const;
 
   [[nodiscard]] ErrorCode code() const { return code_; }
   [[nodiscard]] int error_number() const { return error_number_; }  // 0 where no errno was at hand

@@ -34,6 +34,8 @@ struct Settings {
   std::chrono::milliseconds ttl{0};  // 0: messages never expire unless they say so
   std::chrono::milliseconds archive{0};  // how long acknowledged messages are kept; 0: not at all
   std::chrono::milliseconds dedupe_window{600'000};
+  // How long an id that its sender gave (a relay, `send --id`) is known, once its message is gone.
+  std::chrono::milliseconds id_window{7 * 86'400'000LL};
   HistoryLevel history = HistoryLevel::kFix;
   std::string content_type;  // default header content-type of messages; empty: none
   BodyCheck check = BodyCheck::kNone;

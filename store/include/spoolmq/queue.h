@@ -36,8 +36,13 @@ class QueueImpl;
 class RootImpl;
 class Tail;
 class Transaction;
+struct BackedUp;
+struct BackupOptions;
+struct BackupPlace;
 struct Binding;
 struct Placed;
+struct Restored;
+struct RestoreOptions;
 struct TailOptions;
 
 using Milliseconds = std::chrono::milliseconds;
@@ -107,7 +112,7 @@ class Delivery {
 
 // ---- Sending
 
-// How well a queue remembers the ids that its senders gave: for 7 days, but
+// How well a queue remembers the ids that its senders gave: for its `id-window`, but
 enum class IdMemory : std::uint8_t {
   kUsual,    // a power cut right behind the send may make it forget those of messages that are gone
   kDurable,  // from before the message itself is durable. Costs a sync more, of the index's log
@@ -431,6 +436,19 @@ class Root {
                                     const SendOptions& options = {});
   using OpenedQueue = std::function<Queue*(std::string_view name)>;  // QueueSource in topic.h
   Transaction transaction(const OpenedQueue& opened = {});
+
+  // Backups: <spoolmq/backup.h>.
+  // These queues (none: every one) go to `destination`, which is made: Error(kCannotCreate) if it
+  // is there, kUsage if it is inside the root, kNotFound for a queue that is not there.
+  std::vector<BackedUp> back_up(std::span<const std::string> wanted, const std::string& destination,
+                                const BackupOptions& options);
+  std::vector<BackedUp> back_up(std::span<const std::string> wanted, const BackupPlace& destination,
+                                const BackupOptions& options);
+  // All queues of a backup, or none: Error(kBadData) if it is no backup or damaged, kCannotCreate
+  // if one of its queues is here. A kill in the middle of several can leave some, each whole.
+  std::vector<Restored> restore(const std::string& source, const RestoreOptions& options);
+  std::vector<Restored> restore(const BackupPlace& source, const RestoreOptions& options);
+
   // Finishes what processes that died had committed, moves among it. Root::open does this too;
   // whoever lives long calls it now and then. Nothing to do costs one look at a directory.
   void roll_forward();
