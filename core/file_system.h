@@ -54,6 +54,9 @@ class File {
   virtual bool punch(std::uint64_t offset, std::uint64_t length) = 0;
   virtual void sync_data() = 0;  // fdatasync: bytes, and the size that is needed to read them
   virtual void sync() = 0;       // fsync
+  // The device may begin with what was written there, whose sync is to follow (sync_file_range). A
+  // hint: it neither waits nor tells of errors.
+  virtual void begin_writing(std::uint64_t /*offset*/, std::uint64_t /*length*/) {}
 
   // Open-file-description record locks (F_OFD_SETLK, fcntl(2)): owned by this File, gone when it
   // closes, visible to every other File of the same inode in this or another process.

@@ -156,6 +156,11 @@ class PosixFile final : public File {
     if (retried([&] { return ::fsync(fd()); }) != 0) fail("sync");
   }
 
+  void begin_writing(std::uint64_t offset, std::uint64_t length) override {
+    ::sync_file_range(fd(), static_cast<off64_t>(offset), static_cast<off64_t>(length),
+                      SYNC_FILE_RANGE_WRITE);
+  }
+
   bool try_lock(std::uint64_t offset, std::uint64_t length, LockKind kind) override {
     struct flock lock = range(offset, length, kind == LockKind::kShared ? F_RDLCK : F_WRLCK);
     if (retried([&] { return ::fcntl(fd(), F_OFD_SETLK, &lock); }) == 0) return true;

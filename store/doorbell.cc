@@ -45,9 +45,10 @@ void Doorbell::ring() {
   if ((old & kSleeper) != 0) wake_futex(*word_, INT_MAX);
 }
 
+bool Doorbell::has_sleeper() const { return (std::atomic_ref(*word_).load() & kSleeper) != 0; }
+
 void Doorbell::announce(const Announcement& soon) {
-  const std::atomic_ref<std::uint32_t> word(*word_);
-  if ((word.load() & kSleeper) == 0) return;
+  if (!has_sleeper()) return;
   std::atomic_ref(announced_->place).store(place_of(soon), std::memory_order_relaxed);
   std::atomic_ref(announced_->at_ns).store(monotonic_ns());
   wake_futex(*word_, 1);

@@ -35,6 +35,7 @@ class Doorbell {
     std::uint32_t slot = 0;
     std::uint64_t written_end = 0;
   };
+  [[nodiscard]] bool has_sleeper() const;
   // No system call where nobody sleeps.
   void announce(const Announcement& soon);
   // What was announced last, by whichever sender, in the last moments, unless there was a ring

@@ -201,11 +201,13 @@ void QueueImpl::note_leftovers(Session& session) {
 
 // ---- The thread
 
-void QueueImpl::start_background() {
+void QueueImpl::start_background(Work work) {
   if (!options_.background || closed_) return;
   const bool enough = rows_owed() >= kRowsTogether;
   const std::lock_guard guard(background_mutex_);
-  const bool wake = background_rests_ || (enough && !background_hurry_);
+  const bool looks_soon = background_rest_ == Rest::kAWhile && work == Work::kCleaning;
+  const bool rests = background_rest_ != Rest::kNo && !looks_soon;
+  const bool wake = rests || (enough && !background_hurry_);
   background_work_ = true;
   background_hurry_ = background_hurry_ || enough;
   if (!background_thread_.joinable()) {
@@ -219,13 +221,13 @@ void QueueImpl::start_background() {
 void QueueImpl::rest(const std::stop_token& stop, std::optional<Milliseconds> longest) {
   std::unique_lock lock(background_mutex_);
   const auto has_work = [this] { return background_work_; };
-  background_rests_ = true;
+  background_rest_ = longest ? Rest::kAWhile : Rest::kUntilWoken;
   if (longest) {
     background_wake_.wait_for(lock, stop, *longest, has_work);
   } else {
     background_wake_.wait(lock, stop, has_work);
   }
-  background_rests_ = false;
+  background_rest_ = Rest::kNo;
   background_work_ = false;
 }
 

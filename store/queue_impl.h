@@ -387,14 +387,18 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void write_clean_mark_if_last(WriterLock::Hold& hold);
   void reconcile(WriterLock::Hold& hold);
   void reconcile_shard(WriterLock::Hold& hold, std::uint8_t shard, const Verdicts::Known& verdicts);
-  void harvest(Session& session, std::optional<std::uint32_t> but_slot = {});
-  struct AtOnce {  // what is harvested may be leased with its row
+  struct AtOnce {  // what is harvested may be leased with its row, if it is the next one
     const LeaseRequest& request;
     std::vector<Index::Claimed>& claimed;
+    std::vector<Loaded>& loaded;
+    const std::function<void()>& move_due;
   };
+  void harvest(Session& session, std::optional<std::uint32_t> but_slot = {},
+               const AtOnce* at_once = nullptr);
   std::optional<Unsynced> harvest_ahead(Session& session, const Doorbell::Announcement& ahead,
                                         const AtOnce& at_once);
   bool is_durable(const Unsynced& unsynced);
+  void announce(const SegmentWriter::Written& written);
   void harvest_segment(Session& session, const layout::HandleRecord& record, std::uint64_t limit,
                        std::uint64_t promised, std::uint64_t* end, const AtOnce* at_once = nullptr);
   bool probe_slots(Session& session);  // whether a dead handle was reaped
@@ -424,7 +428,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void sweep_index(bool probe);
   bool is_removed() { return lock_.file().status().links == 0; }
 
-  void start_background();
+  enum class Work : std::uint8_t { kSoon, kCleaning };  // kCleaning: at its next look will do
+  void start_background(Work work = Work::kSoon);
   bool work_once(std::int64_t* maintained_boot_ms);
   void rest(const std::stop_token& stop, std::optional<Milliseconds> longest);
   std::size_t rows_owed();
@@ -505,7 +510,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::mutex background_mutex_;  // guards the flags below and the thread's start
   std::condition_variable_any background_wake_;
   bool background_work_ = false;
-  bool background_rests_ = false;
+  enum class Rest : std::uint8_t { kNo, kAWhile, kUntilWoken };
+  Rest background_rest_ = Rest::kNo;
   bool background_hurry_ = false;    // enough rows for a transaction are owed
   std::atomic<bool> closed_{false};  // no new calls
   std::atomic<bool> ended_{false};   // nor transactions: close() has done its last

@@ -111,7 +111,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
-    const auto move_due = [&] {
+    const std::function<void()> move_due = [&] {
       std::size_t moved = 0;
       do {
         moved = session.index.move_due(session.now, session.settings, &session.deaths);
@@ -119,13 +119,14 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       } while (moved >= kMovedPerSlice);
     };
     std::optional<Unsynced> unsynced;
+    const AtOnce at_once{request, claimed, loaded, move_due};
     if (look.ahead) {
       // Not twice from one handle: whoever owns it takes what its record says of rows for final.
       harvest(session, look.ahead->slot);
       move_due();  // that was there before it
-      unsynced = harvest_ahead(session, *look.ahead, {request, claimed});
+      unsynced = harvest_ahead(session, *look.ahead, at_once);
     }
-    if (!unsynced) harvest(session);
+    if (!unsynced) harvest(session, {}, &at_once);
     if (claimed.empty()) {
       move_due();
       claimed = session.index.claim(request, session.now);
@@ -139,10 +140,11 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     session.abandoned = claimed.empty();
     // Everything is done but the commit, while the sender's disk works.
     session.before_commit = [&, unsynced = *unsynced] {
-      loaded = load(claimed);
+      if (loaded.empty()) loaded = load(claimed);
       look.waiter->leave();
       if (becomes_durable(unsynced)) return true;
       claimed.clear();
+      loaded.clear();
       others_may_have_some = false;
       return false;
     };
@@ -369,7 +371,7 @@ std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> rece
                                                    Lost lost) {
   std::vector<LeaseOutcome> outcomes = with_leases(receipts, AfterLease::kSync, event, act, lost);
   settled_since_maintenance_ += receipts.size();
-  start_background();
+  start_background(Work::kCleaning);
   return outcomes;
 }
 

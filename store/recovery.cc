@@ -74,15 +74,21 @@ void QueueImpl::recover_and_take_slot() {
     hold.write_header(now_there);
   }
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
-  segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_, [this](std::uint64_t end) {
-    bell_.announce({handles_.own_slot(), end});
-  });
+  segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_,
+                   [this](const SegmentWriter::Written& written) { announce(written); });
   try {
     ensure_index(hold);
   } catch (const SqliteError& error) {
     if (!error.index_is_doubtful()) throw;
     rebuild(hold, error.why());
   }
+}
+
+// The disk has its work before somebody wakes, who may well be given our processor.
+void QueueImpl::announce(const SegmentWriter::Written& written) {
+  if (!bell_.has_sleeper()) return;
+  written.file.begin_writing(written.begin, written.end - written.begin);
+  bell_.announce({handles_.own_slot(), written.end});
 }
 
 // Only the last handle may say that everything is in order, and only once it is on the device.
@@ -199,15 +205,22 @@ void QueueImpl::remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolN
 
 // ---- Harvesting
 
-void QueueImpl::harvest(Session& session, std::optional<std::uint32_t> but_slot) {
+void QueueImpl::harvest(Session& session, std::optional<std::uint32_t> but_slot,
+                        const AtOnce* at_once) {
   insert_pending(session);
-  for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
-    if (handles_.owns_slot() && slot.number == handles_.own_slot()) continue;
-    if (slot.number == but_slot) continue;
+  std::vector<HandleTable::Slot> slots = handles_.read(session.header.slots);
+  std::erase_if(slots, [&](const HandleTable::Slot& slot) {
+    if (handles_.owns_slot() && slot.number == handles_.own_slot()) return true;
     const layout::HandleRecord& record = slot.record;
-    if (record.segment.is_nil() || record.durable_end <= record.indexed_end) continue;
+    return slot.number == but_slot || record.segment.is_nil() ||
+           record.durable_end <= record.indexed_end;
+  });
+  if (slots.size() != 1) at_once = nullptr;  // which is the next is not known before all are there
+  if (at_once != nullptr) at_once->move_due();
+  for (const HandleTable::Slot& slot : slots) {
+    const layout::HandleRecord& record = slot.record;
     std::uint64_t end = 0;
-    harvest_segment(session, record, record.durable_end, record.durable_end, &end);
+    harvest_segment(session, record, record.durable_end, record.durable_end, &end, at_once);
     if (end == 0) continue;
     session.after_commit.push_back(
         [this, number = slot.number, end] { handles_.write_indexed_end_of(number, end); });
@@ -250,6 +263,7 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
   *end = indexed;
   if (indexed >= limit) return;
   std::vector<Entry> entries;
+  Message last;  // of the entries, where it may be wanted at once
   const auto insert = [&] {
     session.index.insert_all(entries, session.now, session.settings);
     entries.clear();
@@ -259,13 +273,17 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
       scan_segment(*file, record.segment, indexed, limit, promised, [&](ScannedRecord&& one) {
         entries.push_back(Entry::of(one.message, one.at, durability_of(one.flags)));
         if (settles) session.index.settle_reservation(entries.back().id);
+        if (at_once != nullptr) last = std::move(one.message);
         if (entries.size() == kMostEntriesHeld) insert();
       });
   const bool none_ready = session.index.count(RowState::kReady).messages == 0;
   if (at_once != nullptr && entries.size() == 1 && none_ready) {  // the next to be claimed
     auto claimed = session.index.insert_leased(entries.front(), at_once->request, session.now,
                                                session.settings);
-    if (claimed) at_once->claimed.push_back(std::move(*claimed));
+    if (claimed) {
+      at_once->claimed.push_back(std::move(*claimed));
+      at_once->loaded.emplace_back(std::move(last));
+    }
   } else {
     insert();
   }

@@ -189,7 +189,7 @@ std::vector<Location> SegmentWriter::append(std::span<const Record> group, Durab
     file_->write_at(buffer_, end_);
     is_written = true;
     if (durability == Durability::kSync) {
-      before_sync_(end);
+      before_sync_({*file_, end_, end});
       syncs_.time([&] { file_->sync_data(); });
       if (!name_is_durable_) syncs_.time([&] { dir_.shard(id_.shard()).sync(); });
       name_is_durable_ = true;

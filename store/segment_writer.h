@@ -27,9 +27,14 @@ namespace spoolmq {
 
 class SegmentWriter {
  public:
-  // `before_sync` is told where a group ends that append() has written and is about to sync.
+  struct Written {
+    File& file;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  // `before_sync` is told of each group that append() has written and is about to sync.
   SegmentWriter(QueueDir& dir, HandleTable& handles, IdSource& ids, const Clock& clock,
-                SyncMeter& syncs, std::function<void(std::uint64_t end)> before_sync)
+                SyncMeter& syncs, std::function<void(const Written&)> before_sync)
       : dir_(dir),
         handles_(handles),
         ids_(ids),
@@ -67,7 +72,7 @@ class SegmentWriter {
   IdSource& ids_;
   const Clock& clock_;
   SyncMeter& syncs_;
-  std::function<void(std::uint64_t)> before_sync_;
+  std::function<void(const Written&)> before_sync_;
   std::unique_ptr<File> file_;
   MessageId id_;
   struct Left {

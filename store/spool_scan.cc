@@ -1,7 +1,9 @@
 #include "store/spool_scan.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <span>
 
 namespace spoolmq {
 namespace {
@@ -11,28 +13,56 @@ using record::kGroupHeaderBytes;
 
 constexpr std::uint64_t kWindowBytes = 1 << 20;
 
-std::vector<std::byte> read_range(File& file, ByteRange range) {
-  std::vector<std::byte> bytes(range.end - range.begin);
-  bytes.resize(file.read_at(bytes, range.begin));
-  return bytes;
-}
+// What of a file is looked at, front to back, by few reads. Below `limit` nothing changes any more;
+// not one byte behind it is read.
+class Window {
+ public:
+  Window(File& file, std::uint64_t limit) : file_(file), limit_(limit) {}
 
-// How far the file can be read, at most to `limit`. Not by fstat(2) where a read tells as much:
-// since Linux 6.13 a file that was looked at gets a time of its own with its next write (multigrain
-// timestamps), and then its writer's next sync has an inode to write, too.
-std::uint64_t readable_end(File& file, std::uint64_t limit) {
-  std::byte last{};
-  if (limit > 0 && file.read_at({&last, 1}, limit - 1) == 1) return limit;
-  return std::min(limit, file.status().size);
-}
+  // Those bytes, or as many of them as there are; until the next call.
+  std::span<const std::byte> read(ByteRange range) {
+    range.end = std::min(range.end, limit_);
+    if (range.begin >= range.end) return {};
+    if (range.begin < begin_ || range.end > begin_ + size_) fill(range);
+    const std::uint64_t from = range.begin - begin_;
+    if (from >= size_) return {};
+    return {bytes_.get() + from, std::min<std::size_t>(size_ - from, range.end - range.begin)};
+  }
 
-bool only_zeros(File& file, ByteRange range) {
-  for (std::uint64_t at = range.begin; at < range.end; at += kWindowBytes) {
-    const std::vector<std::byte> bytes =
-        read_range(file, {at, std::min(at + kWindowBytes, range.end)});
-    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
-      return false;
+  // How far the file can be read, at most to the limit, by who begins at `from`. Not by fstat(2)
+  // where a read tells as much: since Linux 6.13 a file that was looked at gets a time of its own
+  // with its next write (multigrain timestamps), and then its writer's next sync has an inode to
+  // write, too.
+  std::uint64_t readable_end(std::uint64_t from) {
+    if (limit_ <= from) return limit_;
+    const std::uint64_t begin = limit_ - from <= kWindowBytes ? from : limit_ - 1;
+    if (read({begin, limit_}).size() == limit_ - begin) return limit_;
+    return std::min(limit_, file_.status().size);
+  }
+
+ private:
+  void fill(ByteRange range) {
+    const std::uint64_t end = std::min(std::max(range.end, range.begin + kWindowBytes), limit_);
+    if (end - range.begin > room_) {
+      room_ = end - range.begin;
+      bytes_ = std::make_unique_for_overwrite<std::byte[]>(room_);
     }
+    begin_ = range.begin;
+    size_ = file_.read_at({bytes_.get(), end - range.begin}, range.begin);
+  }
+
+  File& file_;
+  const std::uint64_t limit_;
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t room_ = 0;
+  std::uint64_t begin_ = 0;  // of what is in `bytes_`, in the file
+  std::size_t size_ = 0;
+};
+
+bool only_zeros(Window& window, ByteRange range) {
+  for (std::uint64_t at = range.begin; at < range.end; at += kWindowBytes) {
+    const auto bytes = window.read({at, std::min(at + kWindowBytes, range.end)});
+    if (!std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; })) return false;
   }
   return true;
 }
@@ -46,27 +76,20 @@ struct Group {
 
 class Scanner {
  public:
-  Scanner(File& file, const MessageId& id, std::uint64_t limit)
-      : file_(file), id_(id), limit_(limit) {}
+  Scanner(Window& window, const MessageId& id, std::uint64_t limit)
+      : window_(window), id_(id), limit_(limit) {}
 
   std::optional<Group> group_at(std::uint64_t at) {
-    if (at + kGroupHeaderBytes > limit_) return std::nullopt;
-    std::byte bytes[kGroupHeaderBytes];
-    if (file_.read_at(bytes, at) < sizeof bytes) return std::nullopt;
-    const auto header = record::decode_group_header(bytes, id_, at);
-    if (!header || at + kGroupHeaderBytes + header->length > limit_) return std::nullopt;
-    return Group{at, *header};
+    return group_of(window_.read({at, at + kGroupHeaderBytes}), at);
   }
 
   std::optional<Group> next_group_after(std::uint64_t at) {
-    for (std::uint64_t window = at; window < limit_; window += kWindowBytes) {
-      const std::vector<std::byte> bytes =
-          read_range(file_, {window, std::min(window + kWindowBytes + kGroupHeaderBytes, limit_)});
+    for (std::uint64_t from = at; from < limit_; from += kWindowBytes) {
+      const auto bytes = window_.read({from, from + kWindowBytes + kGroupHeaderBytes});
       for (std::size_t i = 0; i + kGroupHeaderBytes <= bytes.size() && i < kWindowBytes;
            i += kAlignment) {
-        const auto one = std::span(bytes).subspan(i, kGroupHeaderBytes);
-        if (record::decode_group_header(one, id_, window + i)) {
-          if (const auto group = group_at(window + i)) return group;
+        if (const auto group = group_of(bytes.subspan(i, kGroupHeaderBytes), from + i)) {
+          return group;
         }
       }
     }
@@ -80,7 +103,7 @@ class Scanner {
     std::vector<std::pair<MessageId, Location>> corrupt;
   };
   Found records_in(ByteRange range) {
-    const std::vector<std::byte> bytes = read_range(file_, range);
+    const std::span<const std::byte> bytes = window_.read(range);
     Found found;
     std::vector<ScannedRecord>& records = found.records;
     std::uint64_t bad_from = range.begin;
@@ -90,9 +113,9 @@ class Scanner {
     std::size_t at = 0;
     while (at < bytes.size()) {
       const std::uint64_t offset = range.begin + at;
-      auto decoded = record::decode(std::span(bytes).subspan(at), id_, offset);
+      auto decoded = record::decode(bytes.subspan(at), id_, offset);
       if (!decoded) {
-        const auto header = record::decode_header(std::span(bytes).subspan(at), id_, offset);
+        const auto header = record::decode_header(bytes.subspan(at), id_, offset);
         if (header && at + header->size <= bytes.size()) {
           found.corrupt.push_back(
               {header->id, {id_, names::SpoolKind::kBinary, offset, header->size}});
@@ -115,7 +138,14 @@ class Scanner {
   }
 
  private:
-  File& file_;
+  std::optional<Group> group_of(std::span<const std::byte> bytes, std::uint64_t at) const {
+    if (bytes.size() < kGroupHeaderBytes) return std::nullopt;
+    const auto header = record::decode_group_header(bytes, id_, at);
+    if (!header || at + kGroupHeaderBytes + header->length > limit_) return std::nullopt;
+    return Group{at, *header};
+  }
+
+  Window& window_;
   const MessageId& id_;
   const std::uint64_t limit_;
 };
@@ -131,16 +161,19 @@ bool is_own_file(File& file, const MessageId& id) {
   std::byte bytes[record::kFileHeaderBytes] = {};
   file.read_at(bytes, 0);
   const auto header = record::decode_file_header(bytes, id);
-  return header && header->use == record::FileUse::kSingle &&
-         !only_zeros(file, {record::kFileHeaderBytes, file.status().size});
+  if (!header || header->use != record::FileUse::kSingle) return false;
+  const std::uint64_t size = file.status().size;
+  Window window(file, size);
+  return !only_zeros(window, {record::kFileHeaderBytes, size});
 }
 
 ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std::uint64_t limit,
                         std::uint64_t promised_end,
                         const std::function<void(ScannedRecord&&)>& visit) {
-  limit = readable_end(file, limit);
+  Window window(file, limit);
+  limit = window.readable_end(from);
   promised_end = std::min(promised_end, limit);
-  Scanner scanner(file, id, limit);
+  Scanner scanner(window, id, limit);
   ScanResult result;
   result.valid_end = from;
   while (result.valid_end < limit) {
@@ -157,7 +190,7 @@ ScanResult scan_segment(File& file, const MessageId& id, std::uint64_t from, std
     } else {
       const auto next = scanner.next_group_after(at + kAlignment);
       if (!next && at >= promised_end) {
-        result.has_tail = !only_zeros(file, {at, limit});
+        result.has_tail = !only_zeros(window, {at, limit});
         break;
       }
       end = next ? next->at : limit;

@@ -75,6 +75,7 @@ WriterLock::WriterLock(std::unique_ptr<File> file, const Clock& clock, std::stri
     : file_(std::move(file)),
       clock_(clock),
       subject_(std::move(subject)),
+      pid_(static_cast<std::uint32_t>(getpid())),
       longest_wait_(longest_wait) {}
 
 WriterLock::Hold::Hold(WriterLock& lock, std::unique_lock<std::timed_mutex> in_process)
@@ -147,7 +148,7 @@ bool WriterLock::lock_file(std::chrono::milliseconds wait) {
 
 void WriterLock::write_holder(layout::Purpose purpose) {
   std::byte bytes[24];
-  store_le(bytes, 0, static_cast<std::uint32_t>(getpid()));
+  store_le(bytes, 0, pid_);
   store_le(bytes, 4, static_cast<std::uint32_t>(purpose));
   store_le(bytes, 8, clock_.boot_ms());
   store_le(bytes, 16, incarnation_);

@@ -66,6 +66,7 @@ class WriterLock {
   std::unique_ptr<File> file_;
   const Clock& clock_;
   const std::string subject_;
+  const std::uint32_t pid_;
   const std::chrono::milliseconds longest_wait_;
   std::uint64_t incarnation_ = 0;
   std::timed_mutex in_process_;  // taken before byte 0; also guards the index connection

@@ -157,6 +157,84 @@ TEST(Threads, TellTheHistoryWithoutLosingALine) {
   EXPECT_EQ(told, ids.size());
 }
 
+// A row that is owed is made by whoever looks for messages, leased at once where that is all there
+// is; what is received is the same as where the sender's thread came first.
+class OwedRow : public ::testing::Test {
+ protected:
+  static constexpr int kTimes = 20;  // the sender's thread is not always later
+  // A handle's first message has a file of its own, and its row at once.
+  void SetUp() override {
+    for (Queue* const sender : {&one_, &other_}) {
+      for (int i = 0; i < 3; ++i) sender->send(text("warm"));
+    }
+    drain(world_.queue());
+  }
+  void send_from(Queue& sender, std::string body, const std::function<void(Message&)>& change) {
+    Message message = text(std::move(body));
+    change(message);
+    sender.send(std::move(message));
+  }
+
+  StoreWorld world_{Settings{}, On::kDisk};
+  Queue one_ = world_.open("q", OpenOptions{});
+  Queue other_ = world_.open("q", OpenOptions{});
+};
+
+TEST_F(OwedRow, IsReceivedAndSettledAsAnyOther) {
+  for (int i = 0; i < kTimes; ++i) {
+    one_.send(text("a"));
+    std::optional<Delivery> delivery = world_.queue().receive();
+    ASSERT_TRUE(delivery);
+    EXPECT_EQ(body_of(*delivery), "a");
+    EXPECT_EQ(delivery->counters().deliveries, 1);
+    EXPECT_EQ(count(world_.queue(), State::kLeased), 1);
+    EXPECT_FALSE(world_.queue().receive());
+    delivery->release();
+    EXPECT_EQ(take(world_.queue()), "a");
+    EXPECT_EQ(total(world_.queue()), 0);
+  }
+  EXPECT_TRUE(world_.queue().fsck(FsckMode::kLook).empty());
+}
+
+TEST_F(OwedRow, DoesNotPassOneOfAHigherPriority) {
+  for (int i = 0; i < kTimes; ++i) {
+    send_from(one_, "low", [](Message& message) { message.priority = 1; });
+    send_from(other_, "high", [](Message& message) { message.priority = 9; });
+    EXPECT_EQ(drain(world_.queue()), (std::vector<std::string>{"high", "low"}));
+  }
+}
+
+TEST_F(OwedRow, DoesNotPassWhatBecameDueBeforeIt) {
+  for (int i = 0; i < kTimes; ++i) {
+    send_from(one_, "due", [&](Message& message) {
+      message.not_before_ms = world_.clock().wall_ms() + 1000;
+      message.priority = 9;
+    });
+    EXPECT_FALSE(world_.queue().receive());
+    world_.clock().advance(1500ms);  // no segment is idle for 2 s
+    other_.send(text("new"));
+    EXPECT_EQ(drain(world_.queue()), (std::vector<std::string>{"due", "new"}));
+  }
+}
+
+TEST_F(OwedRow, WaitsWhereItIsDelayedExpiredOrOfAnotherSender) {
+  ReceiveOptions only_from;
+  only_from.from = "somebody";
+  for (int i = 0; i < kTimes; ++i) {
+    send_from(one_, "late",
+              [&](Message& message) { message.not_before_ms = world_.clock().wall_ms() + 60'000; });
+    EXPECT_FALSE(world_.queue().receive());
+    send_from(one_, "over",
+              [&](Message& message) { message.expires_at_ms = world_.clock().wall_ms() - 1; });
+    EXPECT_FALSE(world_.queue().receive());
+    one_.send(text("another's"));
+    EXPECT_FALSE(world_.queue().receive(only_from));
+    EXPECT_EQ(take(world_.queue()), "another's");
+  }
+  EXPECT_EQ(count(world_.queue(), State::kDelayed), kTimes);
+  EXPECT_EQ(count(world_.queue(), State::kDead), kTimes);
+}
+
 TEST(Threads, OpenAndCloseHandlesAllTheTime) {
   StoreWorld world({}, On::kDisk);
   constexpr int kThreads = 4;
