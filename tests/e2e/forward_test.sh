@@ -152,7 +152,7 @@ stop rabbit
 # ---- From one spoolmq to another, whose server is killed meanwhile
 third=$work/third
 start server "$spoolmq" --root "$third" stomp --unix "$work/stomp.sock" --create
-until_true test -S "$work/stomp.sock"
+until_true has_listener "$work/stomp.sock"
 mq create hop && other_mq create hop || fail "create"
 seq 1 2000 | mq send hop --lines -H a=b --priority 300 --correlation-id c >/dev/null || fail "send"
 start hop "$spoolmq" --root "$root" forward hop --unix "$work/stomp.sock"

@@ -7,6 +7,8 @@
 #   same WANT GOT WHAT      fails if they differ
 #   json FILE PATH          one value of the JSON object in FILE
 #   until_true COMMAND…     waits for a condition, at most 120 s
+#   has_listener PATH       connections to that Unix socket are accepted: its name is there a little
+#                           earlier, and refuses
 #   readme_block CHAPTER LANGUAGE [NTH]   that block of the README's, the first unless told otherwise
 set -uo pipefail; [[ -n ${E2E_TRACE:-} ]] && set -x
 spoolmq=$1
@@ -55,6 +57,7 @@ until_true() {
     sleep 0.02
   done
 }
+has_listener() { awk -v path="$1" '$4 == "00010000" && $8 == path { found = 1 } END { exit !found }' /proc/net/unix; }
 readme_block() {
   awk -v chapter="## $1" -v language="\`\`\`$2" -v nth="${3:-1}" '
     /^## / { here = $0 == chapter }

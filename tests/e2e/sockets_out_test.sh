@@ -10,7 +10,6 @@ others_may_run
 outage_s=${SOCKETS_OUTAGE_S:-4}  # 60 once in a while
 
 hand_on() { start "$1" "$spoolmq" --root "$root" socket-out "${@:2}"; }  # NAME Q OPTION…
-is_there() { [[ -S $1 ]]; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 says() { grep -q "$2" "$work/$1.log"; }
 file_is() { [[ $(cat "$2" 2>/dev/null) == "$1" ]]; }
@@ -65,7 +64,7 @@ expect 69 socket-out q --once --unix "$work/file"
 # ---- Without answers: everybody's programs get everything, in order, and the end of it
 mq send q one >/dev/null && mq send q two >/dev/null && seq 1000 | mq send q --lines >/dev/null
 start netcat bash -c "nc -lU '$work/nc' >'$work/nc.got'"
-until_true is_there "$work/nc"
+until_true has_listener "$work/nc"
 expect 0 socket-out q --once --unix "$work/nc"
 same 1002 "$(wc -l <"$work/out")" "an id per message"
 until_true ended "${running[netcat]}"
@@ -198,7 +197,7 @@ head -c 3000000 /dev/zero | tr '\0' x | fold -w 100000 | mq send b --lines >/dev
 start deaf python3 -c "
 import socket, time
 s = socket.socket(socket.AF_UNIX); s.bind('$work/deaf'); s.listen(); c, _ = s.accept(); print('taken', flush=True); time.sleep(300)"
-until_true is_there "$work/deaf"
+until_true has_listener "$work/deaf"
 hand_on held b --unix "$work/deaf" --window 8
 until_true says deaf taken
 until_true count_is 8 leased b
@@ -212,7 +211,7 @@ no_failures
 "$spoolmq" --root "$work/there" create arrivals || fail "create"
 mq create departures || fail "create"
 start there "$spoolmq" --root "$work/there" socket-in arrivals --unix "$work/link" --framing netstring --answers
-until_true is_there "$work/link"
+until_true has_listener "$work/link"
 printf 'with\nlines\n\0and more' | mq send departures >/dev/null
 seq 2000 | mq send departures --lines >/dev/null
 expect 0 socket-out departures --once --unix "$work/link" --framing netstring --answers

@@ -47,13 +47,13 @@ same 77 $? "a directory that may not be written: $(cat "$work/err")"
 
 # ---- Its mode, its group, its end
 listen in q --unix "$work/s" --mode 0660 --owner-group daemon --answers
-until_true is_there "$work/s"
+until_true has_listener "$work/s"
 same '660 daemon' "$(stat -c '%a %G' "$work/s")" "mode and group"
 expect 69 socket-in q --once --unix "$work/s"
 holds 'another process listens there' "$err" "a living one is not replaced"
 same 'ok' "$(socat -t5 - "UNIX:$work/s" <<<hello | cut -d' ' -f1)" "an answer"
 rm "$work/s"
-until_true is_there "$work/s"  # looked at every second
+until_true has_listener "$work/s"  # looked at every second
 same 'ok' "$(socat -t5 - "UNIX:$work/s" <<<again | cut -d' ' -f1)" "made anew"
 kill_now in
 is_there "$work/s" || fail "a kill leaves the name"
@@ -69,7 +69,7 @@ framing() {  # NAME: the bytes on stdin; answers in $work/answers
   timeout 20 "$spoolmq" --root "$root" socket-in f --once --answers --framing "$1" \
     --unix "$work/f" --max-bytes 1000 >"$work/ids" 2>"$work/said" &
   local pid=$!
-  until_true is_there "$work/f"
+  until_true has_listener "$work/f"
   socat -t10 - "UNIX:$work/f" >"$work/answers"
   wait "$pid"
 }
@@ -98,7 +98,7 @@ same 'ok no ok' "$(cut -d' ' -f1 "$work/answers" | xargs)" "1000, 1001"
 same 'ok no' "$(cut -d' ' -f1 "$work/answers" | xargs)" "the answer comes before the end, whatever else is sent"
 same '1 5 1000 1 1000' "$(mq --json list f | tail -n 5 | grep -o '"size":[0-9]*' | cut -d: -f2 | xargs)" "kept"
 listen take f --unix "$work/f" --unfinished take
-until_true is_there "$work/f"
+until_true has_listener "$work/f"
 printf taken | socat -u - "UNIX:$work/f"
 until_true has_body f taken
 stop take
@@ -137,7 +137,7 @@ stop tcp
 # ---- Who may: checked with what the kernel says, before a byte is read
 mq create p || fail "create"
 listen who p --unix "$work/p" --mode 0666 --allow-users daemon --allow-groups nogroup --answers
-until_true is_there "$work/p"
+until_true has_listener "$work/p"
 "${user_daemon[@]}" socat -t5 - "UNIX:$work/p" <<<from-daemon | grep -q '^ok' || fail "an allowed user"
 "${user_nobody[@]}" socat -t5 - "UNIX:$work/p" <<<from-nobody | grep -q '^ok' || fail "an allowed group"
 setpriv --reuid=games --regid=games --groups=nogroup socat -t5 - "UNIX:$work/p" <<<from-games |
@@ -153,7 +153,7 @@ same "daemon $(id -u daemon)" "$(json "$work/out" '$.from.name') $(json "$work/o
 # ---- A declared length costs nothing; a frame whose peer is killed is nobody's
 mq create l || fail "create"
 listen length l --unix "$work/l" --framing length --max-bytes 1G
-until_true is_there "$work/l"
+until_true has_listener "$work/l"
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/${running[$1]}/status"; }
 { printf '\0\0\0\1.'; } | socat -u - "UNIX:$work/l"
 until_true count_is 1 ready l
@@ -176,7 +176,7 @@ fast=$(mktemp -d /dev/shm/spoolmq-sockets.XXXXXX)
 trap 'rm -rf "$fast"; end_all' EXIT
 "$spoolmq" --root "$fast/root" create s || fail "create"
 start slow "$spoolmq" --root "$fast/root" socket-in s --unix "$work/slow" --answers --max-connections 1100
-until_true is_there "$work/slow"
+until_true has_listener "$work/slow"
 cat >"$work/peers.py" <<'P'
 import socket, sys, time
 path, idle = sys.argv[1], int(sys.argv[2])
@@ -213,7 +213,7 @@ stop slow
 # ---- Too many: they wait, and are served when one leaves
 mq create m || fail "create"
 listen many m --unix "$work/m" --max-connections 2 --answers
-until_true is_there "$work/m"
+until_true has_listener "$work/m"
 python3 - "$work/m" <<'P' || fail "max-connections"
 import socket, sys
 def join():
@@ -231,7 +231,7 @@ stop many
 # ---- No descriptors left: no busy loop, and it goes on by itself
 mq create d || fail "create"
 listen few d --unix "$work/d" --answers
-until_true is_there "$work/d"
+until_true has_listener "$work/d"
 say first socat -t5 - "UNIX:$work/d" || fail "first"
 open=$(ls "/proc/${running[few]}/fd" | wc -l)
 prlimit --pid "${running[few]}" --nofile="$open:4096"
@@ -258,7 +258,7 @@ counted 41 ready d
 for overflow in reject block; do
   mq create full-$overflow --capacity 3 --overflow $overflow || fail "create"
   listen full full-$overflow --unix "$work/full" --answers
-  until_true is_there "$work/full"
+  until_true has_listener "$work/full"
   start sender bash -c "seq 40 | socat -t60 - 'UNIX:$work/full'"
   until_true count_is 3 ready full-$overflow
   start taker "$spoolmq" --root "$root" consume full-$overflow -- sh -c "cat >>'$work/taken-$overflow'; echo >>'$work/taken-$overflow'"
@@ -273,7 +273,7 @@ for overflow in reject block; do
 done
 mq create rendezvous --capacity 0 || fail "create"
 listen full rendezvous --unix "$work/full" --answers
-until_true is_there "$work/full"
+until_true has_listener "$work/full"
 start meeting bash -c "seq 3 | socat -t60 - 'UNIX:$work/full'"
 for n in 1 2 3; do
   same "$n" "$(mq receive rendezvous --wait --timeout 20s --ack 2>/dev/null)" "a rendezvous"
@@ -287,7 +287,7 @@ if command -v systemd-socket-activate >/dev/null; then
   mq create a || fail "create"
   start manager systemd-socket-activate -l "$work/activated" --fdname=orders -- \
     "$spoolmq" --root "$root" socket-in a --activation orders --answers
-  until_true is_there "$work/activated"
+  until_true has_listener "$work/activated"
   same ok "$(socat -t20 - "UNIX:$work/activated" <<<activated | cut -d' ' -f1)" "activated"
   stop manager || fail "manager: $(words_of manager)"
   is_there "$work/activated" || fail "the path is not ours to remove"
@@ -312,7 +312,7 @@ command = ["sh", "-c", "ls -l /proc/self/fd >$work/child; env >>$work/child; cat
 TOML
   start activated systemd-socket-activate -l "$work/passed" --fdname=orders -- \
     "$spoolmq" --root "$work/service" serve
-  until_true is_there "$work/passed"
+  until_true has_listener "$work/passed"
   same ok "$(socat -t20 - "UNIX:$work/passed" <<<activated | cut -d' ' -f1)" "activated"
   until_true grep -q PATH= "$work/child"
   ! grep -E 'socket:|LISTEN_' "$work/child" || fail "a child has the socket"
@@ -332,7 +332,7 @@ mq serve --check 2>"$work/err" && fail "exposed, and accepted"
 holds 'other machines reach it' "$(cat "$work/err")" "the configuration is checked for it"
 sed -i '/^name = "bad"$/,$d' "$root/spoolmq.toml" && sed -i '$d' "$root/spoolmq.toml"
 start service "$spoolmq" --root "$root" serve
-until_true is_there "$work/served"
+until_true has_listener "$work/served"
 same ok "$(socat -t20 - "UNIX:$work/served" <<<served | cut -d' ' -f1)" "in the service"
 expect 0 adapters sock
 holds running "$out" "its state"

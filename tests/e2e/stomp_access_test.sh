@@ -130,7 +130,7 @@ if command -v systemd-socket-activate >/dev/null; then
   stop stomp || fail "TERM: $(words_of stomp)"
   start stomp systemd-socket-activate -l "$work/activated" --fdname=stomp -- "$spoolmq" --root "$root" \
     stomp --activation stomp --rights "unix:$(id -un): send q"
-  until_true test -S "$work/activated"
+  until_true has_listener "$work/activated"
   to=UNIX:$work/activated
   obeyed "$anonymous" "$(send_to q)"
   refused "unix:$(id -un) may not receive from q" "$anonymous" "$(subscribe_to q)"

@@ -188,7 +188,7 @@ bye beats
 
 # ---- A Unix socket: the kernel says who it is, and nobody needs rights
 bridge local stomp --unix "$work/stomp.sock" --create
-until_true test -S "$work/stomp.sock"
+until_true has_listener "$work/stomp.sock"
 printf 'CONNECT\n\n\0SEND\ndestination:unix\nreceipt:1\n\nhi\0' |
   timeout 10 socat -t 5 - "UNIX-CONNECT:$work/stomp.sock" >"$work/unix"
 holds 'receipt-id:1' "$(tr -d '\0' <"$work/unix")" "the receipt over a Unix socket"

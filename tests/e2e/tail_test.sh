@@ -170,7 +170,7 @@ adapter 'name = "fifo"' 'type = "tail"' 'queue = "s"' "fifo = \"$work/fifo\""
 adapter 'name = "socket"' 'type = "tail"' 'queue = "s"' "socket = \"$work/socket\"" 'framing = "json"'
 bridge serve serve
 until_true service_answers
-until_true test -S "$work/socket"
+until_true has_listener "$work/socket"
 until_true test -s "$work/child.pid"
 until_true test -p "$work/fifo"
 same '600 600' "$(stat -c %a "$work/fifo" "$work/socket" | tr '\n' ' ' | sed 's/ $//')" "ours alone"
