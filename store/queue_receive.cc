@@ -173,6 +173,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     if (damage == Damage::kOther || index_lies_about(claimed[i])) {
       log::error("the index names a wrong place", {{"queue", name()}, {"id", row.id.text()}});
       index_doubtful_ = true;
+      *met_damage = true;  // and look again, in a new one
       continue;
     }
     keep_corrupt(row.id, claimed[i].at, damage);

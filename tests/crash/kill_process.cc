@@ -154,7 +154,8 @@ std::string Process::hear(std::chrono::milliseconds patience) {
 }
 
 std::vector<std::string> driver(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command{SPOOLMQ_KILL_DRIVER};
+  const char* const other = std::getenv("SPOOLMQ_KILL_DRIVER");  // tests/sabotage
+  std::vector<std::string> command{other != nullptr ? other : SPOOLMQ_KILL_DRIVER};
   for (const std::string& argument : arguments) command.push_back(argument);
   return command;
 }

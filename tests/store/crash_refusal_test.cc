@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
+#include <set>
 
 #include "tests/store/crash_cuts.h"
 
@@ -217,6 +219,54 @@ TEST_P(CrashRefusal, LosesNothingAndTellsTheTruth) {
 
 INSTANTIATE_TEST_SUITE_P(Of, CrashRefusal, ::testing::Range(std::size_t{0}, scenarios().size()),
                          [](const auto& one) { return std::string(scenarios()[one.param].name); });
+
+// The kernel tells of a failed sync once, and to one of those who share the log: what another one
+// writes behind the frames that the disk may not have must not be promised.
+TEST(CrashRefusalOfASync, IsNoticedByTheOtherHandles) {
+  World world({});
+  world.send_all({"alpha", "beta"});
+  Queue other = world.another();
+  std::optional<Delivery> alpha = world.queue().receive();
+  std::optional<Delivery> beta = other.receive();
+  ASSERT_TRUE(alpha && beta);
+  bool failed_once = false;
+  const auto is_log_sync = [&](std::uint64_t n) {
+    World trial({});
+    trial.send_all({"alpha", "beta"});
+    std::optional<Delivery> one = trial.queue().receive();
+    trial.disk().clear_trace();
+    one->ack();
+    const std::vector<std::string> trace = trial.disk().trace();
+    return n <= trace.size() && trace[n - 1].starts_with("sync ") && trace[n - 1].ends_with("-wal");
+  };
+  std::uint64_t n = 1;
+  while (n < 50 && !is_log_sync(n)) ++n;
+  world.disk().fail_at(n, EIO);
+  try {
+    alpha->ack();
+  } catch (const Error& error) {
+    failed_once = error.code() == ErrorCode::kIo;
+  }
+  ASSERT_TRUE(failed_once) << "the sync of the log is not operation " << n;
+  std::set<std::string> acked;
+  try {
+    beta->ack();
+    acked.insert("beta");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kLeaseLost) << error.what();
+  }
+  while (std::optional<Delivery> delivery = other.receive()) {
+    delivery->ack();
+    acked.insert(delivery->message().body);
+  }
+  EXPECT_TRUE(acked.contains("beta"));
+  world.clock().reboot();
+  World after(world.disk().after_power_cut(Names::kLost, Bytes::kLost), world.clock(), {}, {});
+  while (std::optional<Delivery> delivery = after.queue().receive()) {
+    EXPECT_FALSE(acked.contains(delivery->message().body)) << delivery->message().body;
+    delivery->ack();
+  }
+}
 
 // Created at the second try, if need be, and used: it is there after a power cut, and nothing else.
 TEST(CrashRefusalOfCreate, LeavesAQueueThatLastsOrNone) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "tests/store/store_world.h"
@@ -11,6 +12,17 @@ namespace {
 
 using namespace std::chrono_literals;
 using Bodies = std::vector<std::string>;
+
+// Without the look for it at each act, its handle would acknowledge into a file without a name.
+TEST(RemovedIndex, IsMissedByTheNextActOfAHandleThatHasItOpen) {
+  StoreWorld world({}, On::kDisk);
+  world.queue().send_batch({text("a"), text("b"), text("c")});
+  std::filesystem::remove(world.path() + "/queues/q/index.1.db");
+  EXPECT_EQ(drain(world.queue()), (Bodies{"a", "b", "c"}));
+  Queue next = world.open();
+  EXPECT_EQ(drain(next), Bodies{});
+  EXPECT_EQ(next.stats().generation, 2U);
+}
 
 class Damage : public ::testing::Test {
  protected:

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "store/checked_vfs.h"
+#include "store/index.h"
 #include "store/sqlite.h"
 #include "tests/store/store_world.h"
 
@@ -35,6 +36,54 @@ TEST(IndexRowsAboveEveryState, AreFoundByFsck) {
   EXPECT_FALSE(world.queue().fsck(FsckMode::kLook).empty());
   world.queue().fsck(FsckMode::kRepair);
   EXPECT_EQ(drain(world.queue()), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(IndexRowsOfOtherPlaces, AreNotBelieved) {
+  StoreWorld world;
+  const auto sent = world.queue().send_batch({text("a"), text("b"), text("c")});
+  world.reopen();
+  {
+    const auto dir = world.queue_dir();
+    Db(dir->path() + "/index.1.db", checked_vfs(dir->sqlite_vfs()))
+        .execute("UPDATE m SET off=(SELECT sum(off) FROM m WHERE seq<=2)-off WHERE seq<=2");
+  }
+  for (const char* const body : {"a", "b", "c"}) {
+    std::optional<Delivery> delivery = world.queue().receive();
+    ASSERT_TRUE(delivery);
+    EXPECT_EQ(body_of(*delivery), body);
+    EXPECT_EQ(delivery->message().id, sent[static_cast<std::size_t>(body[0] - 'a')].id);
+    delivery->ack();
+  }
+}
+
+// What SQLite would read as another state of the same message.
+TEST(IndexPage, WithATurnedBitIsNotBelieved) {
+  StoreWorld world;
+  const MessageId id = world.queue().send(text("a"));
+  world.queue().hold({{id}}, "why");
+  world.reopen();
+  {
+    const auto file = world.queue_dir()->open("index.1.db", Access::kReadWrite);
+    const FileStatus before = file->status();
+    std::string bytes(before.size, '\0');
+    file->read_at(std::as_writable_bytes(std::span(bytes)), 0);
+    const auto& in_row = id.bytes();
+    int turned = 0;
+    for (std::size_t at = bytes.find(std::string(in_row.begin(), in_row.end()));
+         at != std::string::npos;
+         at = bytes.find(std::string(in_row.begin(), in_row.end()), at + 1)) {
+      char& state = bytes[at + in_row.size()];
+      if (state != static_cast<char>(RowState::kHeld)) continue;  // it is the index of ids
+      state = static_cast<char>(RowState::kReady);
+      ++turned;
+    }
+    ASSERT_EQ(turned, 1);
+    file->write_at(as_bytes(bytes), 0);
+    file->set_mtime(before.mtime_ns);
+  }
+  EXPECT_EQ(count(world.queue(), State::kHeld), 1);
+  EXPECT_EQ(everything(world.queue()).at(0).state, State::kHeld);
+  EXPECT_EQ(world.queue().stats().generation, 2U);
 }
 
 // With a sum that overflows the sanitizers end the test.

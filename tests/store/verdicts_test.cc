@@ -53,5 +53,23 @@ TEST_F(VerdictsLog, AcknowledgesNothingByRangesWithNothingInThem) {
   EXPECT_TRUE(known().acked.empty());
 }
 
+// The entry behind it is believed, whichever of its bytes was turned.
+TEST_F(VerdictsLog, BelievesNoEntryWithATurnedByte) {
+  const std::string file = bytes_of(some_id(1).bytes());
+  const std::uint64_t range[] = {64, 128};
+  std::string whole;
+  append_entry(whole, 1, file + bytes_of(range));
+  const std::size_t first = whole.size();
+  append_entry(whole, 1, bytes_of(some_id(2).bytes()) + bytes_of(range));
+  for (std::size_t at = 0; at < first; ++at) {
+    log = whole;
+    log[at] = static_cast<char>(log[at] ^ 1);
+    const Verdicts::Known read = known();
+    EXPECT_EQ(read.acked.size(), 1U) << at;
+    EXPECT_TRUE(read.acked.contains(some_id(2))) << at;
+    dir.dir().unlink(names::kVerdicts);
+  }
+}
+
 }  // namespace
 }  // namespace spoolmq::test
