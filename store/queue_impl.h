@@ -404,6 +404,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool probe_slots(Session& session);  // whether a dead handle was reaped
   void reap(Session& session, const HandleTable::Slot& slot);
   void reap_segment(Session& session, const layout::HandleRecord& record);
+  bool end_file(File& file, const MessageId& id, std::uint64_t end);
   void reap_single_files(Session& session, const layout::HandleRecord& record);
   void index_single(Session& session, Dir& shard, const names::SpoolName& name,
                     const Verdicts::Known* verdicts);

@@ -356,11 +356,17 @@ void QueueImpl::reap_segment(Session& session, const layout::HandleRecord& recor
   harvest_segment(session, record, file->status().size, record.durable_end, &end);
   const std::int64_t rowid =
       session.index.file_rowid({record.segment, names::SpoolKind::kBinary, 0, 0}, 0, false);
-  if (const std::uint64_t size = file->status().size; end < size) {
-    keep_range_aside(dir_, *file, record.segment, "tail", {end, size});
-    file->truncate(end);
-  }
+  end_file(*file, record.segment, end);
   session.index.seal(rowid);
+}
+
+// What lies behind `end` of a segment that nobody writes any more was never confirmed; the rest is
+// durable. False: it could not be kept aside, and stays.
+bool QueueImpl::end_file(File& file, const MessageId& id, std::uint64_t end) {
+  const std::uint64_t size = file.status().size;
+  if (end < size && !try_keep_range_aside(dir_, file, id, "tail", {end, size})) return false;
+  seal_file(file, id, end);
+  return true;
 }
 
 void QueueImpl::reap_single_files(Session& session, const layout::HandleRecord& record) {
@@ -446,14 +452,11 @@ void QueueImpl::index_single(Session& session, Dir& shard, const names::SpoolNam
     session.index.insert_corrupt(id, where, session.now, session.settings);
   }
   if (known) rowid = known->rowid;
-  if (scanned.valid_end < size) {
-    keep_range_aside(dir_, *file, name.file, "tail", {scanned.valid_end, size});
-    file->truncate(scanned.valid_end);
-  }
+  const bool is_ended = own || end_file(*file, name.file, scanned.valid_end);
   if (own && !found && scanned.corrupt.empty()) {
     session.index.insert_corrupt(name.file, own_record_of(name.file, size), session.now,
                                  session.settings);
-  } else if (!known && !found && scanned.corrupt.empty()) {
+  } else if (!known && !found && scanned.corrupt.empty() && is_ended) {
     shard.unlink(file_name);  // not one record; what was there instead is kept
     return;
   }

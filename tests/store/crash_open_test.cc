@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "tests/store/crash_cuts.h"
 
 namespace spoolmq::test {
@@ -138,6 +140,67 @@ TEST(CrashOpen, KeepsTheFirstIndexWhereverItsMakerWasKilled) {
     EXPECT_EQ(third.stats().of(State::kLeased).messages, 1) << "cut " << cuts;
   }
   EXPECT_GT(cuts, 10U);
+}
+
+// A queue whose sender was killed with an open segment, and the process that comes next.
+class Reaping : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    World world({});
+    world.send("own file");
+    world.send_all({"a", "b"});
+    world.send_all({"c", "unlucky"});
+    for (const std::string& file : world.spool_files()) {
+      const std::string path = "queues/q/msgs/" + file;
+      if (world.disk().bytes_of(path).find("unlucky") != std::string::npos) segment_ = path;
+    }
+    ASSERT_FALSE(segment_.empty());
+    next_.emplace(world.disk().after_kill(), world.clock(), Ledger{}, WorldOptions{});
+  }
+  // Writes over what stands at `at` of the segment, as a disk does.
+  void decay(std::uint64_t at, std::string_view bytes) {
+    ASSERT_TRUE(next_->disk().decay(segment_, at, bytes));
+  }
+  std::size_t end_of_records() {
+    return next_->disk().bytes_of(segment_).find_last_not_of('\0') + 1;
+  }
+  void lose_the_index() {
+    next_->close();
+    const auto dir = next_->queue_dir();
+    for (const char* const suffix : {"", "-wal", "-shm"}) {
+      dir->unlink("index.1.db" + std::string(suffix));
+    }
+  }
+  std::int64_t count(State state) { return next_->queue().stats().of(state).messages; }
+
+  std::string segment_;
+  std::optional<World> next_;
+};
+
+TEST_F(Reaping, SealsSoThatDamageLaterOnIsNoUnfinishedTail) {
+  EXPECT_EQ(count(State::kReady), 5);
+  lose_the_index();
+  const std::string bytes = next_->disk().bytes_of(segment_);
+  decay(bytes.find("unlucky"), "X");
+  EXPECT_EQ(count(State::kReady), 4);
+  EXPECT_EQ(count(State::kCorrupt), 1) << "it was confirmed";
+}
+
+TEST_F(Reaping, GoesOnWhereATailCannotBeKept) {
+  // What its sender had begun, and no place to put it.
+  decay((end_of_records() + 7) / 8 * 8, "SPGR and half a group");
+  next_->root();
+  next_->queue_dir()->create("corrupt", 0600, IfExists::kFail);
+  EXPECT_EQ(count(State::kReady), 5);
+  EXPECT_NE(next_->disk().bytes_of(segment_).find("half a group"), std::string::npos);
+  lose_the_index();
+  next_->queue_dir()->unlink("corrupt");
+  EXPECT_EQ(count(State::kReady), 5);
+  std::string kept;
+  for (const std::string& name : next_->disk().names("queues/q/corrupt")) {
+    kept += next_->disk().bytes_of("queues/q/corrupt/" + name);
+  }
+  EXPECT_NE(kept.find("half a group"), std::string::npos);
 }
 
 TEST(CrashOpen, KeepsSettingsAndPause) {
