@@ -4,6 +4,7 @@
 
 #include "core/record_codec.h"
 #include "core/xml_codec.h"
+#include "store/pause_file.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
 
@@ -49,6 +50,9 @@ std::vector<FsckFinding> QueueImpl::fsck(FsckMode mode) {
   const bool index_is_bad = !findings.empty();
   fsck_messages(findings, mode);
   fsck_files(findings, mode);
+  if (const auto pause = paused(); pause && pause->reason == unreadable_pause().reason) {
+    findings.push_back({"pause", std::string(names::kPause), pause->reason, false});
+  }
   const bool rebuild_helps =
       index_is_bad || std::any_of(findings.begin(), findings.end(), [](const FsckFinding& one) {
         return one.what == "file" && !one.repaired;

@@ -13,5 +13,8 @@ inline constexpr std::size_t kLongestPauseFile = 16 << 10;
 
 std::string format_pause(const Pause& pause, std::int64_t now_ms);
 std::optional<Pause> parse_pause(std::string_view text);  // nullopt: not such a file
+// What a file that is damaged is taken for: of everything, until somebody resumes. Whoever paused
+// the queue had a reason.
+Pause unreadable_pause();
 
 }  // namespace spoolmq

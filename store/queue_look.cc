@@ -271,7 +271,8 @@ std::optional<Pause> QueueImpl::paused() {
   const auto text = read_file(dir_.dir(), names::kPause, kLongestPauseFile);
   if (!text) return std::nullopt;
   std::optional<Pause> pause = parse_pause(*text);
-  if (pause && pause->until_ms != 0 && pause->until_ms <= clock_->wall_ms()) pause.reset();
+  if (!pause) return unreadable_pause();
+  if (pause->until_ms != 0 && pause->until_ms <= clock_->wall_ms()) pause.reset();
   return pause;
 }
 

@@ -127,8 +127,11 @@ Outcome Rig::run_and_cut(Base& base, const std::string& scenario, const Cut& cut
   outcome.fell = fell || ended.late ? ended.code - kSignals : 0;
   if (outcome.where.empty()) {
     if (ended.code != 0) {
-      throw std::runtime_error(scenario + " ended with " + std::to_string(ended.code) + ": " +
-                               (outcome.told.empty() ? "" : outcome.told.back()));
+      std::string why = scenario + " ended with " + std::to_string(ended.code);
+      for (const std::string& line : outcome.told) {
+        if (line.starts_with("fault")) why += "; " + line;
+      }
+      throw std::runtime_error(why);
     }
     outcome.where = "cut when it had ended";
     base.image.leave_canary();

@@ -81,6 +81,34 @@ TEST_F(Paused, IsReplacedByTheNextPause) {
   EXPECT_EQ(refusal([&] { queue().send(text("x")); }), ErrorCode::kTryAgain);
 }
 
+TEST_F(Paused, StaysPausedWhicheverByteOfItsFileIsTurnedOrCut) {
+  queue().send(text("1"));
+  const std::string path = "queues/q/paused";
+  pause(true, false, world_.clock().wall_ms() + 3'600'000);
+  const std::string whole = world_.disk().bytes_of(path);
+  const auto expect_paused = [&](std::size_t at) {
+    EXPECT_EQ(refusal([&] { static_cast<void>(queue().receive()); }), ErrorCode::kTryAgain) << at;
+    ASSERT_TRUE(queue().paused()) << at;
+  };
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    for (const int turned : {1, 2, 16}) {
+      const char other = static_cast<char>(whole[at] ^ turned);
+      ASSERT_TRUE(world_.disk().decay(path, at, {&other, 1}));
+      expect_paused(at);
+    }
+    ASSERT_TRUE(world_.disk().decay(path, at, {&whole[at], 1}));
+  }
+  for (std::size_t size = whole.size(); size-- > 0;) {
+    ASSERT_TRUE(world_.disk().decay_to(path, size));
+    expect_paused(size);
+  }
+  const std::vector<FsckFinding> findings = queue().fsck(FsckMode::kLook);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].what, "pause");
+  queue().resume();
+  EXPECT_EQ(take(queue()), "1");
+}
+
 TEST_F(Paused, StillLooksAndFixes) {
   const MessageId id = queue().send(text("x"));
   pause(true, true);
