@@ -50,8 +50,9 @@ std::vector<FsckFinding> QueueImpl::fsck(FsckMode mode) {
   const bool index_is_bad = !findings.empty();
   fsck_messages(findings, mode);
   fsck_files(findings, mode);
-  if (const auto pause = paused(); pause && pause->reason == unreadable_pause().reason) {
-    findings.push_back({"pause", std::string(names::kPause), pause->reason, false});
+  const auto pause = read_file(dir_.dir(), names::kPause, kLongestPauseFile);
+  if (pause && !parse_pause(*pause)) {
+    findings.push_back({"pause", std::string(names::kPause), unreadable_pause().reason, false});
   }
   const bool rebuild_helps =
       index_is_bad || std::any_of(findings.begin(), findings.end(), [](const FsckFinding& one) {

@@ -365,7 +365,11 @@ void QueueImpl::reap_segment(Session& session, const layout::HandleRecord& recor
 bool QueueImpl::end_file(File& file, const MessageId& id, std::uint64_t end) {
   const std::uint64_t size = file.status().size;
   if (end < size && !try_keep_range_aside(dir_, file, id, "tail", {end, size})) return false;
-  seal_file(file, id, end);
+  if (!has_seal_before(file, id, end)) {
+    seal_file(file, id, end);
+  } else if (end < size) {
+    file.truncate(end);
+  }
   return true;
 }
 

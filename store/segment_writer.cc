@@ -217,6 +217,13 @@ std::span<const std::byte> SegmentWriter::bytes_of(const Location& at) const {
   return std::span(buffer_).subspan(at.offset - buffer_at_, at.length);
 }
 
+bool has_seal_before(File& file, const MessageId& id, std::uint64_t end) {
+  std::array<std::byte, record::kGroupHeaderBytes> last;
+  if (end < last.size() || file.read_at(last, end - last.size()) < last.size()) return false;
+  const auto header = record::decode_group_header(last, id, end - last.size());
+  return header && header->number == record::kSealNumber;
+}
+
 void seal_file(File& file, const MessageId& id, std::uint64_t end) {
   std::array<std::byte, record::kGroupHeaderBytes> seal;
   record::encode_group_header({record::kSealNumber, 0, 0}, id, end, seal);

@@ -94,6 +94,7 @@ class SegmentWriter {
 // Every group of a segment is durable up to `end`, and there will be no more: an empty one goes
 // there, which says so, and what lies behind it is cut off. Where there is no room for it, without.
 void seal_file(File& file, const MessageId& id, std::uint64_t end);
+bool has_seal_before(File& file, const MessageId& id, std::uint64_t end);
 
 // Names an unnamed (or temporary) file in its shard; false if the name is taken.
 class NewFile {

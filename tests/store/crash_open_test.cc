@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "store/checked_vfs.h"
+#include "store/sqlite.h"
 #include "tests/store/crash_cuts.h"
 
 namespace spoolmq::test {
@@ -184,6 +186,18 @@ TEST_F(Reaping, SealsSoThatDamageLaterOnIsNoUnfinishedTail) {
   decay(bytes.find("unlucky"), "X");
   EXPECT_EQ(count(State::kReady), 4);
   EXPECT_EQ(count(State::kCorrupt), 1) << "it was confirmed";
+}
+
+TEST_F(Reaping, LeavesASealThatIsThere) {
+  EXPECT_EQ(count(State::kReady), 5);
+  const std::uint64_t size = next_->disk().bytes_of(segment_).size();
+  // Its writer was killed between the seal and the row that tells of it.
+  const auto dir = next_->queue_dir();
+  next_->close();
+  Db(dir->path() + "/index.1.db", checked_vfs(dir->sqlite_vfs())).execute("UPDATE f SET sealed=0");
+  next_->clock().reboot();
+  EXPECT_EQ(count(State::kReady), 5);
+  EXPECT_EQ(next_->disk().bytes_of(segment_).size(), size);
 }
 
 TEST_F(Reaping, GoesOnWhereATailCannotBeKept) {
