@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -25,6 +26,22 @@ constexpr std::chrono::milliseconds kLook{1};
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
+}
+
+// What the kernel tells of each of its threads: state, processor time, the call it is in.
+std::string where_it_stands(pid_t pid) {
+  std::string text;
+  std::error_code gone;
+  const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, gone)) {
+    text += "\nthread " + task.path().filename().string();
+    for (const char* const file : {"stat", "wchan", "syscall", "stack"}) {
+      std::ostringstream content;
+      content << std::ifstream(task.path() / file).rdbuf();
+      text += std::string("\n  ") + file + ": " + content.str();
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -110,7 +127,9 @@ int Process::wait() {
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
     if (ended == pid_) break;
     if (ended < 0) fail("waitpid");
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("it does not end");
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("it does not end" + where_it_stands(pid_));
+    }
     std::this_thread::sleep_for(kLook);
   }
   pid_ = -1;

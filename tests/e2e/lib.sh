@@ -57,7 +57,7 @@ until_true() {
     sleep 0.02
   done
 }
-has_listener() { awk -v path="$1" '$4 == "00010000" && $8 == path { found = 1 } END { exit !found }' /proc/net/unix; }
+has_listener() { [[ -S $1 ]] && awk -v path="$1" '$4 == "00010000" && $8 == path { found = 1 } END { exit !found }' /proc/net/unix; }
 readme_block() {
   awk -v chapter="## $1" -v language="\`\`\`$2" -v nth="${3:-1}" '
     /^## / { here = $0 == chapter }
