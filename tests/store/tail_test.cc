@@ -385,7 +385,7 @@ TEST_F(HotTail, RemovesWhatQueuesLeftThatAreGone) {
     left = shared_file(gone, "hot-1");
     ASSERT_EQ(::stat(left.c_str(), &before), 0);
   }
-  ASSERT_EQ(::access(left.c_str(), F_OK), 0);
+  // By the next queue, or by one of another test's that runs beside this one.
   EXPECT_TRUE(eventually([&] {
     StoreWorld next{settings(), On::kDisk};
     next.queue().send(text("y"));
