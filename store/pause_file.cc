@@ -28,7 +28,6 @@ std::string format_pause(const Pause& pause, std::int64_t now_ms) {
   json["reason"] = pause.reason;
   json["by"] = pause.by;
   json["at_ms"] = now_ms;
-  json = Json::parse(as_text(json));  // with what stands for invalid UTF-8
   json["check"] = check_of(json);
   return as_text(json) + "\n";
 }

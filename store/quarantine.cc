@@ -10,20 +10,9 @@
 #include "spoolmq/error.h"
 
 namespace spoolmq {
+namespace {
 
-void keep_aside(QueueDir& dir, const std::string& name, std::span<const std::byte> bytes,
-                std::string_view reason) {
-  if (bytes.empty()) return;
-  const std::unique_ptr<Dir> corrupt = dir.made(names::kCorrupt);
-  const auto there = corrupt->status(name);
-  if (there && there->size >= bytes.size()) return;
-  dir.create(*corrupt, name + ".reason", IfExists::kOpen)->write_at(as_bytes(reason), 0);
-  const std::unique_ptr<File> kept = dir.create(*corrupt, name, IfExists::kOpen);
-  kept->write_at(bytes, 0);
-  kept->sync();
-  corrupt->sync();
-}
-
+// Throws where they cannot be kept.
 void keep_range_aside(QueueDir& dir, File& file, const MessageId& id, std::string_view kind,
                       ByteRange range) {
   std::vector<std::byte> bytes(std::min<std::uint64_t>(range.end - range.begin, kMostBytesKept));
@@ -37,6 +26,21 @@ void keep_range_aside(QueueDir& dir, File& file, const MessageId& id, std::strin
              std::string(kind) + " in " + names::spool_file(id, names::SpoolKind::kBinary) +
                  " at byte " + std::to_string(range.begin) + "\n");
   log::warn("bytes kept aside", {{"file", id.text()}, {"as", name}, {"bytes", bytes.size()}});
+}
+
+}  // namespace
+
+void keep_aside(QueueDir& dir, const std::string& name, std::span<const std::byte> bytes,
+                std::string_view reason) {
+  if (bytes.empty()) return;
+  const std::unique_ptr<Dir> corrupt = dir.made(names::kCorrupt);
+  const auto there = corrupt->status(name);
+  if (there && there->size >= bytes.size()) return;
+  dir.create(*corrupt, name + ".reason", IfExists::kOpen)->write_at(as_bytes(reason), 0);
+  const std::unique_ptr<File> kept = dir.create(*corrupt, name, IfExists::kOpen);
+  kept->write_at(bytes, 0);
+  kept->sync();
+  corrupt->sync();
 }
 
 bool try_keep_range_aside(QueueDir& dir, File& file, const MessageId& id, std::string_view kind,

@@ -24,8 +24,6 @@ void keep_aside(QueueDir& dir, const std::string& name, std::span<const std::byt
 
 // Of a spool file: corrupt/UUID.KIND-OFFSET, without the zeros at its end; nothing of zeros alone,
 // which is what a disk shows of blocks that it never wrote.
-void keep_range_aside(QueueDir& dir, File& file, const MessageId& id, std::string_view kind,
-                      ByteRange range);
 // False: they could not be kept, on a full disk, say, which keeps nobody from going on. Logged.
 bool try_keep_range_aside(QueueDir& dir, File& file, const MessageId& id, std::string_view kind,
                           ByteRange range);

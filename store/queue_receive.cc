@@ -123,7 +123,6 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     if (look.ahead) {
       // Not twice from one handle: whoever owns it takes what its record says of rows for final.
       harvest(session, look.ahead->slot);
-      move_due();  // that was there before it
       unsynced = harvest_ahead(session, *look.ahead, at_once);
     }
     if (!unsynced) harvest(session, {}, &at_once);

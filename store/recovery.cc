@@ -235,6 +235,7 @@ std::optional<QueueImpl::Unsynced> QueueImpl::harvest_ahead(Session& session,
   if (ahead.slot >= session.header.slots || ahead.slot == handles_.own_slot()) return std::nullopt;
   const layout::HandleRecord record = handles_.read_one(ahead.slot);
   if (record.segment.is_nil() || ahead.written_end <= record.durable_end) return std::nullopt;
+  at_once.move_due();  // that was there before it
   Unsynced unsynced{ahead.slot, record.segment, 0};
   harvest_segment(session, record, ahead.written_end, record.durable_end, &unsynced.end, &at_once);
   if (unsynced.end <= record.durable_end) return std::nullopt;
