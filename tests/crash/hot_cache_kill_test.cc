@@ -25,11 +25,6 @@ namespace {
 using Got = HotCacheReader::Got;
 using Look = HotCacheReader::Look;
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text != nullptr ? std::stoull(text) : otherwise;
-}
-
 std::mt19937_64 dice() {
   const std::uint64_t seed = from_environment("SPOOLMQ_SEED", std::random_device{}());
   std::cout << "SPOOLMQ_SEED=" << seed << std::endl;

@@ -172,6 +172,11 @@ std::string Process::hear(std::chrono::milliseconds patience) {
   }
 }
 
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? std::stoull(text) : otherwise;
+}
+
 std::vector<std::string> driver(const std::vector<std::string>& arguments) {
   const char* const other = std::getenv("SPOOLMQ_KILL_DRIVER");  // tests/sabotage
   std::vector<std::string> command{other != nullptr ? other : SPOOLMQ_KILL_DRIVER};

@@ -68,6 +68,9 @@ class Process {
   std::string heard_;
 };
 
+// A number of the environment, as SPOOLMQ_SEED.
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise);
+
 // The program of this folder that plays the roles (kill_driver.cc).
 std::vector<std::string> driver(const std::vector<std::string>& arguments);
 // A process that has the queue open and does what it is told (kill_agent.cc).

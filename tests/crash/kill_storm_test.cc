@@ -29,11 +29,6 @@ constexpr std::size_t kConsumers = 4;
 constexpr const char* kService = "serve";
 constexpr std::uint64_t kLongestRoundMs = 120;
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text != nullptr ? std::stoull(text) : otherwise;
-}
-
 class Storm {
  public:
   explicit Storm(std::uint64_t seed)

@@ -32,11 +32,6 @@ constexpr std::uint64_t kReloadMs = 60;
 constexpr milliseconds kLook{5};
 constexpr std::chrono::seconds kLastRun{60};  // for what is left after the last kill
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text != nullptr ? std::stoull(text) : otherwise;
-}
-
 bool is_departing(const std::string& name) { return name.starts_with(".spoolmq-import-"); }
 
 bool is_temporary(const std::string& name) {

@@ -168,10 +168,7 @@ class Reaping : public ::testing::Test {
   }
   void lose_the_index() {
     next_->close();
-    const auto dir = next_->queue_dir();
-    for (const char* const suffix : {"", "-wal", "-shm"}) {
-      dir->unlink("index.1.db" + std::string(suffix));
-    }
+    delete_index(*next_);
   }
   std::int64_t count(State state) { return next_->queue().stats().of(state).messages; }
 

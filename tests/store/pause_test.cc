@@ -109,6 +109,13 @@ TEST_F(Paused, StaysPausedWhicheverByteOfItsFileIsTurnedOrCut) {
   EXPECT_EQ(take(queue()), "1");
 }
 
+TEST_F(Paused, HasAReasonOfAnyBytes) {
+  queue().pause({true, false, 0, "bad \xff byte", "ops"});
+  ASSERT_TRUE(queue().paused());
+  EXPECT_EQ(queue().paused()->reason, "bad \xEF\xBF\xBD byte");
+  EXPECT_FALSE(queue().paused()->send);
+}
+
 TEST_F(Paused, StillLooksAndFixes) {
   const MessageId id = queue().send(text("x"));
   pause(true, true);
