@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -259,6 +260,8 @@ void Image::cut_power() {
 }
 
 void Image::leave_canary() { std::ofstream(std::string(kMount) + "/" + kCanary) << kCanary; }
+
+void Image::remove_canary() { std::filesystem::remove(std::string(kMount) + "/" + kCanary); }
 
 bool Image::has_canary() const {
   std::ostringstream text;

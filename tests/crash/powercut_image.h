@@ -36,6 +36,7 @@ class Image {
   // Leaves bytes that nobody syncs, and tells after the remount whether they survived.
   void leave_canary();
   [[nodiscard]] bool has_canary() const;
+  void remove_canary();  // of a mounted one; for good with unmount()
 
  private:
   const FileSystem& kind_;

@@ -76,7 +76,14 @@ std::unique_ptr<Base> Rig::after_cut(const Base& base, const std::string& scenar
   auto next = std::make_unique<Base>(base.image.kind(), "base" + std::to_string(++bases_));
   next->image.copy_from(base.image);
   fs::copy_file(base.ledger, next->ledger);
-  next->where = run_and_cut(*next, scenario, cut).where;
+  const Outcome outcome = run_and_cut(*next, scenario, cut);
+  next->where = outcome.where;
+  // One that somebody else's sync took along would pass for that of a later cut.
+  if (outcome.is_canary_void) {
+    next->image.mount();
+    next->image.remove_canary();
+    next->image.unmount();
+  }
   return next;
 }
 
