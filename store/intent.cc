@@ -126,14 +126,17 @@ Unnamed make_unnamed(TopicsDir& topics) {
   Dir& dir = topics.dir();
   const FileStatus status = dir.status();
   const std::uint32_t mode = (status.mode & kFileBits) | 0600;
-  Unnamed made{dir.create_unnamed(mode), {}};
-  if (!made.file) {
-    made.temporary = std::string(kNewPrefix) + hex16(random_bits());
-    made.file = dir.create(made.temporary, mode, IfExists::kFail);
+  while (true) {
+    Unnamed made{dir.create_unnamed(mode), {}};
+    if (!made.file) {
+      made.temporary = std::string(kNewPrefix) + hex16(random_bits());
+      made.file = dir.create(made.temporary, mode, IfExists::kFail);
+    }
+    give_owner(*made.file, status);
+    const bool is_ours = made.file->try_lock(0, 1, LockKind::kExclusive);
+    // Before it was locked, whoever opens the root may have removed it as a dead one's.
+    if (made.temporary.empty() || (is_ours && made.file->status().links != 0)) return made;
   }
-  give_owner(*made.file, status);
-  SPOOLMQ_CHECK(made.file->try_lock(0, 1, LockKind::kExclusive));
-  return made;
 }
 
 bool give_name(TopicsDir& topics, Unnamed& made, const std::string& name) {
@@ -160,9 +163,20 @@ std::uint64_t make_route(TopicsDir& topics, const std::vector<std::string>& queu
 }  // namespace
 
 Intent Intent::of_work(TopicsDir& topics, const Work& work, const MessageId& file) {
+  return of_bytes(topics, encode_work(work, file));
+}
+
+Intent Intent::of_move(TopicsDir& topics, std::string_view from, std::string_view to,
+                       std::span<const MessageId> ids) {
+  Json json{{"act", "move"}, {"from", from}, {"to", to}};
+  for (const MessageId& id : ids) json["ids"].push_back(id.text());
+  return of_bytes(topics, as_bytes(json.dump()));
+}
+
+Intent Intent::of_bytes(TopicsDir& topics, std::span<const std::byte> bytes) {
   std::unique_ptr<File> under_way = topics.take_lock(TopicsDir::Byte::kIntents, LockKind::kShared);
   Unnamed made = make_unnamed(topics);
-  made.file->write_at(encode_work(work, file), 0);
+  made.file->write_at(bytes, 0);
   made.file->sync_data();
   const std::string name = std::string(kIntentPrefix) + hex16(random_bits());
   if (!give_name(topics, made, name)) {

@@ -39,6 +39,8 @@ class Intent {
   // still decide otherwise.
   // The messages stand in the intent, whose bytes carry the checksums of `file`.
   static Intent of_work(TopicsDir& topics, const Work& work, const MessageId& file);
+  static Intent of_move(TopicsDir& topics, std::string_view from, std::string_view to,
+                        std::span<const MessageId> ids);
   // One message for several queues: the intent is the sealed file itself, the queues are in a route
   // that stays for the next message to the same ones.
   static Intent of_message(TopicsDir& topics, const std::vector<std::string>& queues,
@@ -56,6 +58,7 @@ class Intent {
         file_(std::move(file)),
         under_way_(std::move(under_way)) {}
 
+  static Intent of_bytes(TopicsDir& topics, std::span<const std::byte> bytes);
   void publish();
 
   TopicsDir& topics_;

@@ -2,17 +2,11 @@
 // anything changes; whoever opens the root after a crash finishes it. The intent's own record lock
 // tells a living mover from a dead one. Never two queues' byte 0 at once.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/check.h"
-#include "core/id_source.h"
 #include "core/log.h"
-#include "core/names.h"
-#include "core/text.h"
 #include "store/in_parts.h"
 #include "store/intent.h"
-#include "store/ownership.h"
 #include "store/queue_impl.h"
 #include "store/root_impl.h"
 
@@ -38,39 +32,6 @@ void give_back(QueueImpl& from, const QueueImpl::Taken& taken) {
 }
 
 }  // namespace
-
-// ROOT/topics/intent-XXXX: JSON {act, from, to, ids}, locked while its writer lives.
-class RootImpl::MoveIntent {
- public:
-  MoveIntent(TopicsDir& topics, std::string_view from, std::string_view to,
-             std::span<const MessageId> ids)
-      : under_way_(topics.take_lock(TopicsDir::Byte::kIntents, LockKind::kShared)),
-        topics_(topics.dir()),
-        name_(std::string(kIntentPrefix) + hex16(random_bits())) {
-    nlohmann::ordered_json json{{"act", "move"}, {"from", from}, {"to", to}};
-    for (const MessageId& id : ids) json["ids"].push_back(id.text());
-    file_ = create_shared_file(topics_, name_, IfExists::kFail);
-    try {
-      SPOOLMQ_CHECK(file_->try_lock(0, 1, LockKind::kExclusive));
-      file_->write_at(as_bytes(json.dump()), 0);
-      file_->sync();
-      topics_.sync();
-    } catch (const Error& error) {
-      topics_.unlink(name_);  // only a power cut could bring it back
-      throw error.of_unknown_outcome();
-    }
-  }
-  void done() {
-    topics_.unlink(name_);
-    topics_.sync();
-  }
-
- private:
-  std::unique_ptr<File> under_way_;  // with the lock of intents
-  Dir& topics_;
-  std::string name_;
-  std::unique_ptr<File> file_;
-};
 
 Copied copy_messages(QueueImpl& from, std::span<const MessageId> ids, QueueImpl& to) {
   std::vector<Message> small;
@@ -158,7 +119,7 @@ FixResult RootImpl::move(QueueImpl& from, std::span<const MessageId> ids, QueueI
   FixResult result;
   for (std::size_t i = 0; i < ids.size(); i += kIdsPerIntent) {
     const auto slice = ids.subspan(i, std::min(kIdsPerIntent, ids.size() - i));
-    MoveIntent intent(topics, from.name(), to.name(), slice);
+    Intent intent = Intent::of_move(topics, from.name(), to.name(), slice);
     try {
       move_slice(from, slice, to, result);
     } catch (const Error& error) {

@@ -40,7 +40,6 @@ class RootImpl {
   void unbind_queue(std::string_view queue);
 
  private:
-  class MoveIntent;
   void roll_forward(TopicsDir& topics, const std::string& name);
   void finish_move(std::string_view json);
   void finish_work(const Work& work);

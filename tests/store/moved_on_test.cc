@@ -134,6 +134,23 @@ TEST(AKnownId, IsForgottenWithASendThatFailed) {
   }
 }
 
+// Whoever opens the root finishes the moves of the dead, and must not take a living mover for one:
+// an intent is locked and whole before it has its name.
+TEST(Moving, NamesItsIntentLast) {
+  StoreWorld world;
+  Queue other = world.create("other");
+  const MessageId id = world.queue().send(text("m"));
+  world.disk().clear_trace();
+  world.root().move(world.queue(), {&id, 1}, other);
+  std::vector<std::string> named;
+  for (const std::string& line : world.disk().trace()) {
+    if (line.find("topics/intent-") != std::string::npos) named.push_back(line);
+  }
+  ASSERT_EQ(named.size(), 2U);
+  EXPECT_TRUE(named[0].starts_with("link ")) << named[0];
+  EXPECT_TRUE(named[1].starts_with("unlink ")) << named[1];
+}
+
 TEST(RemovingAQueue, WaitsForWhoHasItOpen) {
   StoreWorld world;
   {
