@@ -18,10 +18,10 @@ inline void wake_futex(std::uint32_t& word, int most) {
 // Returns when it is woken, at once where the word is not `expected`, after `longest`, or on a
 // signal: the caller looks again either way.
 inline void wait_futex(std::uint32_t& word, std::uint32_t expected,
-                       std::chrono::milliseconds longest) {
+                       std::chrono::nanoseconds longest) {
   struct timespec limit {};
-  limit.tv_sec = static_cast<time_t>(longest.count() / 1000);
-  limit.tv_nsec = static_cast<long>(longest.count() % 1000) * 1'000'000;
+  limit.tv_sec = static_cast<time_t>(longest.count() / 1'000'000'000);
+  limit.tv_nsec = static_cast<long>(longest.count() % 1'000'000'000);
   ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
 }
 

@@ -13,6 +13,7 @@ constexpr char kKind[] = "bell-4";
 constexpr std::size_t kBellBytes = 4096;
 constexpr std::size_t kWordAt = 1024;
 constexpr std::size_t kAnnouncedAt = 1088;  // in a cache line of its own
+constexpr std::size_t kSpareAt = 2048;
 constexpr std::uint32_t kSleeper = 1;
 constexpr std::uint32_t kOneRing = 2;
 constexpr std::int64_t kFreshNs = 500'000;  // an announcement whose sync must be over by now is old
@@ -75,6 +76,10 @@ void Doorbell::wait(std::uint32_t prepared, std::chrono::milliseconds longest) {
   } while (!word.compare_exchange_weak(now, now | kSleeper));
   // Returns early on a signal or a ring; the caller looks again either way.
   wait_futex(*word_, prepared | kSleeper, longest);
+}
+
+std::span<std::byte> Doorbell::spare_bytes() const {
+  return mapping_.is_mapped() ? mapping_.bytes().subspan(kSpareAt) : std::span<std::byte>();
 }
 
 void Doorbell::remove(SharedMemory memory) { memory.remove(kKind); }

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "store/shared_memory.h"
 
@@ -44,6 +45,8 @@ class Doorbell {
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
+  // What the page has besides, for the queue's request_board.h; empty where it is not shared.
+  [[nodiscard]] std::span<std::byte> spare_bytes() const;
   // Whether other processes hear it.
   [[nodiscard]] bool is_shared() const { return mapping_.is_mapped(); }
   // Removes the file when the queue is removed.

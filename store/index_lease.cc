@@ -49,7 +49,7 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
   if (!request.from.empty()) select.bind(2, request.from);
   std::vector<Row> rows = read_rows(select);
   if (rows.empty()) return {};
-  const std::uint64_t token = random_bits();
+  const std::uint64_t token = request.token != 0 ? request.token : random_bits();
   std::vector<std::int64_t> plain;
   for (Row& row : rows) {
     lease(row, request, now, token);
@@ -78,6 +78,15 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
     claimed.push_back({std::move(row), at});
   }
   return claimed;
+}
+
+std::optional<Index::Claimed> Index::claimed_with(std::uint64_t token, std::uint64_t holder) {
+  std::vector<Row> rows = read_rows(sql_->leases_of.bind_u64(1, holder));
+  const auto found = std::find_if(rows.begin(), rows.end(),
+                                  [&](const Row& row) { return row.token == (token | 1); });
+  if (found == rows.end()) return std::nullopt;
+  const Location at = location(*found);
+  return Claimed{std::move(*found), at};
 }
 
 std::size_t Index::move_due(const Now& now, const Settings& settings, std::vector<Row>* deaths) {

@@ -40,13 +40,14 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       clock_(options_.clock ? options_.clock : std::make_shared<SystemClock>()),
       settings_(std::make_shared<Settings>(settings)),
       dir_(place_.queue, settings),
-      lock_(open_shared(dir_, names::kLock), *clock_, place_.name, options_.lock_wait),
+      bell_(shared_memory(place_, settings), has_others(place_)),
+      board_(bell_.spare_bytes()),
+      lock_(open_shared(dir_, names::kLock), *clock_, place_.name, options_.lock_wait, board_),
       handles_(open_shared(dir_, names::kHandles)),
       index_(place_.queue),
       sync_meter_(*clock_),
       log_sync_([this] { sync_log_file(); }),
       reader_(dir_),
-      bell_(shared_memory(place_, settings), has_others(place_)),
       hot_cache_(shared_memory(place_, settings), place_.name, has_others(place_),
                  options_.one_shot ? HotCache::Stay::kShort : HotCache::Stay::kLong),
       history_(place_.root, place_.name, *clock_),
@@ -247,7 +248,37 @@ void QueueImpl::checkpoint(WriterLock::Hold& hold, const std::function<void()>& 
 void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
   if (forked_ || ended_) refuse_after_fork();
   WriterLock::Hold hold = take_lock(purpose);
-  transact_held(hold, act);
+  transact_held(hold, act, serves(purpose));
+}
+
+bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
+                                 RequestBoard::Post& post) {
+  if (forked_ || ended_) refuse_after_fork();
+  refuse_in_backup(purpose);
+  const auto note_doubt = [&] {
+    if (!post.is_unknown() || post.request().kind != RequestBoard::Kind::kClaim) return;
+    const std::lock_guard guard(doubtful_mutex_);
+    doubtful_claims_.push_back(post.request().token);
+  };
+  std::optional<WriterLock::Hold> hold = [&] {
+    try {
+      return lock_.take_or_post(purpose, post);
+    } catch (...) {
+      note_doubt();
+      throw;
+    }
+  }();
+  if (!hold) return false;
+  note_doubt();
+  transact_held(*hold, act, serves(purpose));
+  return true;
+}
+
+// Those that change rows anyway, and do not take long.
+QueueImpl::Serves QueueImpl::serves(layout::Purpose purpose) {
+  using enum layout::Purpose;
+  return purpose == kSend || purpose == kReceive || purpose == kAcknowledge ? Serves::kYes
+                                                                            : Serves::kNo;
 }
 
 bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act) {
@@ -255,7 +286,7 @@ bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const A
   refuse_in_backup(purpose);
   std::optional<WriterLock::Hold> hold = lock_.try_take(purpose, wait);
   if (!hold) return false;
-  transact_held(*hold, act);
+  transact_held(*hold, act, serves(purpose));
   return true;
 }
 
@@ -292,14 +323,15 @@ std::optional<std::string> QueueImpl::what_uses_it(WriterLock::Hold& hold) {
   return std::nullopt;
 }
 
-void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
+void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves serves) {
   int rebuilds = 0;
   bool gave_ballast = false;
   while (true) {
     try {
       ensure_index(hold);
       const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-      Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false, {}};
+      Session session{index_, now(), settings, *settings, hold.header()};
+      RequestBoard::Batch others(board_);
       index_.begin(session.now.wall_ms);
       index_.set_order_on_dead(settings->order_on_dead);
       if (const auto ms = notice_clock_step(index_, session.now, *settings, session.header)) {
@@ -310,6 +342,9 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
         index_.rollback();
         return;
       }
+      // Where it is to be committed at a certain moment, nothing else delays it or is undone with
+      // it.
+      if (serves == Serves::kYes && !session.before_commit) serve(session, others.take());
       SyncMeter::Reading syncs;
       if (index_.has_changed()) syncs = sync_meter_.read();
       index_.add_syncs(syncs);
@@ -322,6 +357,7 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act) {
         }
       }
       index_.commit();
+      others.tell(index_.generation());
       sync_meter_.forget(syncs);
       finish_commit(hold, session);
       return;
@@ -388,12 +424,17 @@ void QueueImpl::sync_log_file() {
   });
 }
 
+bool QueueImpl::has_open(std::uint64_t generation) {
+  const std::shared_lock shared(log_guard_);
+  return index_.is_open() && index_.generation() == generation && index_.log_file() != nullptr;
+}
+
 void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
   const SyncMeter::Reading untold = sync_meter_.read();
   if (untold.syncs == 0 || !index_is_current(hold.header())) return;
   try {
     const std::shared_ptr<const Settings> settings = refresh_settings(hold.header());
-    Session session{index_, now(), settings, *settings, hold.header(), {}, {}, false, {}};
+    Session session{index_, now(), settings, *settings, hold.header()};
     index_.begin(session.now.wall_ms);
     index_.add_syncs(untold);
     index_.prepare_commit();

@@ -1,7 +1,8 @@
 #pragma once
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
-// queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc;
+// queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc,
+// queue_serve.cc;
 // queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
 // queue_fix.cc; queue_sweep.cc; queue_copy.cc (for backups); queue_publish.cc (hot cache);
 // recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
@@ -37,6 +38,7 @@
 #include "store/index.h"
 #include "store/log_sync.h"
 #include "store/queue_dir.h"
+#include "store/request_board.h"
 #include "store/segment_writer.h"
 #include "store/spool_reader.h"
 #include "store/sync_meter.h"
@@ -62,12 +64,15 @@ struct Session {
   std::shared_ptr<const Settings> settings_kept;
   const Settings& settings;
   layout::LockHeader header;
-  std::vector<Row> deaths;  // told to the history after the commit
-  std::vector<std::function<void()>> after_commit;
-  bool abandoned = false;  // set by the act: nothing of it is to be committed
+  std::vector<Row> deaths = {};  // told to the history after the commit
+  std::vector<std::function<void()>> after_commit = {};
+  bool abandoned = false;      // set by the act: nothing of it is to be committed
+  bool owed_inserted = false;  // this handle's rows of own files are; a second time would be wrong
+  bool pending_inserted = false;  // and those of its segment
+  bool up_to_date = false;        // what others wrote has rows, and what was due has moved
   // The last thing before the commit, when all of the transaction's own work is done. False:
   // nothing of it is to be committed.
-  std::function<bool()> before_commit;
+  std::function<bool()> before_commit = {};
 };
 
 class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
@@ -258,9 +263,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   using Act = std::function<void(Session&)>;
   WriterLock::Hold take_lock(layout::Purpose purpose);  // refused where that changes a backup
   void transact(layout::Purpose purpose, const Act& act);
+  // The same, or whoever has byte 0 meanwhile does what `post` asks for: false.
+  bool transact_or_post(layout::Purpose purpose, const Act& act, RequestBoard::Post& post);
   // False if byte 0 was not to be had within `wait`.
   bool try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act);
-  void transact_held(WriterLock::Hold& hold, const Act& act);
+  // kYes: and does what others ask for.
+  enum class Serves : std::uint8_t { kNo, kYes };
+  static Serves serves(layout::Purpose purpose);
+  void transact_held(WriterLock::Hold& hold, const Act& act, Serves serves = Serves::kNo);
   void finish_commit(WriterLock::Hold& hold, Session& session);
   void tell_commit(WriterLock::Hold& hold, Session& session);
   bool index_is_current(const layout::LockHeader& header);
@@ -273,6 +283,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // Everything committed so far by this handle is durable on return. Throws Error(kIo) "unknown".
   void sync_log();
   void sync_log_file();
+  bool has_open(std::uint64_t generation);  // and its log
   void end_generation(std::uint64_t generation);
   void tell_syncs(WriterLock::Hold& hold);  // those that no transaction has told
   Now now() const { return {clock_->wall_ms(), clock_->boot_ms()}; }
@@ -355,6 +366,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   };
   std::vector<Delivery> try_receive(const ReceiveOptions& options, const Look& look, bool* paused,
                                     bool* met_damage);
+  bool may_post(const ReceiveOptions& options, const Look& look);
+  void serve(Session& session, std::span<RequestBoard::Batch::Taken> requests);
+  std::optional<RequestBoard::Answer> claim_for(Session& session,
+                                                const RequestBoard::Request& request);
+  std::optional<RequestBoard::Answer> acknowledge_for(Session& session,
+                                                      const RequestBoard::Request& request);
+  std::optional<Index::Claimed> adopt(Session& session);
+  static bool move_due(Session& session);  // whether anything moved
   std::vector<Loaded> load(const std::vector<Index::Claimed>& claimed);
   bool becomes_durable(const Unsynced& unsynced);
   // Rows whose leases run, each once.
@@ -363,10 +382,12 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
                                         std::string_view event, const LeaseAct& act,
-                                        Lost lost = Lost::kSkip);
+                                        Lost lost = Lost::kSkip,
+                                        RequestBoard::Post* post = nullptr);
   // With a sync, and with what follows acknowledgements.
   std::vector<LeaseOutcome> settle_leases(std::span<const Receipt> receipts, std::string_view event,
-                                          const LeaseAct& act, Lost lost = Lost::kSkip);
+                                          const LeaseAct& act, Lost lost = Lost::kSkip,
+                                          RequestBoard::Post* post = nullptr);
   std::vector<LeaseOutcome> ack_leases(std::span<const Receipt> receipts, Lost lost);
   void drop_lost(const MessageId& id);
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
@@ -457,6 +478,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::shared_ptr<const Settings> settings_;
   std::uint64_t settings_version_ = 0;
   QueueDir dir_;
+  Doorbell bell_;
+  RequestBoard board_;
   WriterLock lock_;
   HandleTable handles_;
   Index index_;
@@ -466,7 +489,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   SpoolReader reader_;
   std::optional<IdSource> ids_;
   std::optional<SegmentWriter> segment_;
-  Doorbell bell_;
   HotCache hot_cache_;
   HotLane append_lane_;
   HotLane single_lane_;
@@ -478,6 +500,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   GroupCommit<SingleJob> singles_;
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
+
+  std::mutex doubtful_mutex_;  // guards the next one
+  // Tokens of claims that were asked of somebody who did not answer; he may have granted them.
+  std::vector<std::uint64_t> doubtful_claims_;
 
   std::mutex waiters_mutex_;  // guards the two counts
   int watchers_ = 0;

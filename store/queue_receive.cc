@@ -34,6 +34,18 @@ std::string_view damage_text(Damage damage) {
   return "";
 }
 
+// What somebody else has claimed for us.
+Index::Claimed claimed_by(const RequestBoard::Post& post) {
+  const RequestBoard::Answer& answer = post.answer();
+  Index::Claimed claimed;
+  claimed.row.id = answer.id;
+  claimed.row.token = post.request().token;
+  claimed.row.counters = answer.counters;
+  claimed.row.flags = answer.flags;
+  claimed.at = answer.at;
+  return claimed;
+}
+
 // An act on leased rows that knows of one at a time.
 template <typename Act>
 auto one_by_one(Act act) {
@@ -94,7 +106,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   bool others_may_have_some = false;
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
-  transact(layout::Purpose::kReceive, [&](Session& session) {
+  const Act act = [&](Session& session) {
     claimed.clear();
     loaded.clear();
     others_may_have_some = false;
@@ -111,12 +123,12 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
+    if (auto adopted = adopt(session)) {
+      claimed.push_back(std::move(*adopted));
+      return;
+    }
     const std::function<void()> move_due = [&] {
-      std::size_t moved = 0;
-      do {
-        moved = session.index.move_due(session.now, session.settings, &session.deaths);
-        others_may_have_some = others_may_have_some || moved > 0;
-      } while (moved >= kMovedPerSlice);
+      others_may_have_some = QueueImpl::move_due(session) || others_may_have_some;
     };
     std::optional<Unsynced> unsynced;
     const AtOnce at_once{request, claimed, loaded, move_due};
@@ -135,6 +147,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
     }
+    session.up_to_date = !unsynced;
     if (!unsynced) return;
     session.abandoned = claimed.empty();
     // Everything is done but the commit, while the sender's disk works.
@@ -147,7 +160,20 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       others_may_have_some = false;
       return false;
     };
-  });
+  };
+  if (!may_post(options, look)) {
+    transact(layout::Purpose::kReceive, act);
+  } else {
+    RequestBoard::Post post(board_, {RequestBoard::Kind::kClaim,
+                                     handles_.own_slot(),
+                                     handles_.incarnation(),
+                                     random_bits() | 1,
+                                     {},
+                                     options.lease.value_or(Milliseconds{0}).count()});
+    if (!transact_or_post(layout::Purpose::kReceive, act, post)) {
+      claimed.push_back(claimed_by(post));
+    }
+  }
   // Only one of those who wait looks out for what becomes ready by itself.
   if (others_may_have_some) bell_.ring();
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
@@ -179,6 +205,23 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     *met_damage = true;
   }
   return deliveries;
+}
+
+// What is not of the common kind needs more than one row.
+bool QueueImpl::may_post(const ReceiveOptions& options, const Look& look) {
+  const bool probes = look.probe && clock_->boot_ms() - last_probe_boot_ms_ >= kProbeEveryMs;
+  return options.max == 1 && options.kind == LeaseKind::kBound && options.from.empty() &&
+         options.lease.value_or(Milliseconds{1}).count() > 0 && !look.ahead && !probes;
+}
+
+bool QueueImpl::move_due(Session& session) {
+  bool any = false;
+  std::size_t moved = 0;
+  do {
+    moved = session.index.move_due(session.now, session.settings, &session.deaths);
+    any = any || moved > 0;
+  } while (moved >= kMovedPerSlice);
+  return any;
 }
 
 std::vector<Loaded> QueueImpl::load(const std::vector<Index::Claimed>& claimed) {
@@ -315,14 +358,15 @@ void QueueImpl::rest_until_rung(std::uint32_t bell, Milliseconds longest,
 
 std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,
                                                  AfterLease after, std::string_view event,
-                                                 const LeaseAct& act, Lost lost) {
+                                                 const LeaseAct& act, Lost lost,
+                                                 RequestBoard::Post* post) {
   if (forked_ || closed_) refuse_after_fork();
   std::vector<LeaseOutcome> outcomes(receipts.size(), LeaseOutcome::kLost);
   std::vector<Row> found;
   bool tell = false;
   std::uint64_t generation = 0;
   bool changed = false;
-  transact(layout::Purpose::kAcknowledge, [&](Session& session) {
+  const Act find_and_act = [&](Session& session) {
     found.clear();
     changed = false;
     tell = !event.empty() && session.settings.history == HistoryLevel::kAll;
@@ -350,8 +394,19 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
     act_on_rest();
     changed = !found.empty();
     generation = session.index.generation();
-  });
-  if (changed && after == AfterLease::kSync) {
+  };
+  if (post == nullptr) {
+    transact(layout::Purpose::kAcknowledge, find_and_act);
+  } else if (!transact_or_post(layout::Purpose::kAcknowledge, find_and_act, *post)) {
+    outcomes.front() = post->answer().outcome;
+    generation = post->answer().generation;
+    changed = outcomes.front() == LeaseOutcome::kDone;
+    // What others committed is synced through our own log only if that is the same.
+    if (!has_open(generation)) transact(layout::Purpose::kAcknowledge, find_and_act);
+  }
+  // Whoever acknowledged it first may have been killed before his sync.
+  const bool repeated = std::ranges::find(outcomes, LeaseOutcome::kRepeated) != outcomes.end();
+  if ((changed || repeated) && after == AfterLease::kSync) {
     sync_log();
     // The index was rebuilt between commit and sync: what was committed there is not promised.
     if (lock_.peek().generation != generation) {
@@ -368,8 +423,9 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
 
 std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> receipts,
                                                    std::string_view event, const LeaseAct& act,
-                                                   Lost lost) {
-  std::vector<LeaseOutcome> outcomes = with_leases(receipts, AfterLease::kSync, event, act, lost);
+                                                   Lost lost, RequestBoard::Post* post) {
+  std::vector<LeaseOutcome> outcomes =
+      with_leases(receipts, AfterLease::kSync, event, act, lost, post);
   settled_since_maintenance_ += receipts.size();
   start_background(Work::kCleaning);
   return outcomes;
@@ -387,7 +443,12 @@ std::vector<LeaseOutcome> QueueImpl::ack_leases(std::span<const Receipt> receipt
   const auto ack = [](Session& session, std::span<Row> rows) {
     session.index.ack_leased(rows, session.now, session.settings.archive.count());
   };
-  return settle_leases(receipts, "acked", ack, lost);
+  if (receipts.size() != 1) return settle_leases(receipts, "acked", ack, lost);
+  if (forked_ || closed_) refuse_after_fork();
+  RequestBoard::Post post(
+      board_, {RequestBoard::Kind::kAcknowledge, handles_.own_slot(), handles_.incarnation(),
+               receipts.front().token, receipts.front().id, 0});
+  return settle_leases(receipts, "acked", ack, lost, &post);
 }
 
 std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,

@@ -21,6 +21,7 @@ void QueueImpl::insert_rows(Session& session, std::vector<Pending> rows, std::ui
 }
 
 void QueueImpl::insert_owed(Session& session) {
+  if (std::exchange(session.owed_inserted, true)) return;
   std::vector<Pending> rows;
   std::uint64_t begun = 0;
   {
@@ -41,6 +42,7 @@ void QueueImpl::insert_owed(Session& session) {
 
 void QueueImpl::insert_pending(Session& session) {
   insert_owed(session);
+  if (std::exchange(session.pending_inserted, true)) return;
   std::vector<Pending> rows;
   {
     const std::lock_guard guard(pending_mutex_);

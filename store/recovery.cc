@@ -73,6 +73,7 @@ void QueueImpl::recover_and_take_slot() {
     now_there.slots = header.slots;
     hold.write_header(now_there);
   }
+  board_.forget(handles_.own_slot());
   ids_.emplace(*clock_, handles_.own().shard & 0xff);
   segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_,
                    [this](const SegmentWriter::Written& written) { announce(written); });
@@ -326,6 +327,7 @@ bool QueueImpl::probe_slots(Session& session) {
 // Idempotent: a kill in the middle leaves the record, and the next reaper begins again.
 void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   const layout::HandleRecord& record = slot.record;
+  board_.forget(slot.number);
   dir_.sync_shard_names();
   if (!record.segment.is_nil()) reap_segment(session, record);
   if (record.singles_begun != record.singles_indexed ||

@@ -71,12 +71,13 @@ std::string_view purpose_name(Purpose purpose) {
 }  // namespace layout
 
 WriterLock::WriterLock(std::unique_ptr<File> file, const Clock& clock, std::string subject,
-                       std::chrono::milliseconds longest_wait)
+                       std::chrono::milliseconds longest_wait, RequestBoard& board)
     : file_(std::move(file)),
       clock_(clock),
       subject_(std::move(subject)),
       pid_(static_cast<std::uint32_t>(getpid())),
-      longest_wait_(longest_wait) {}
+      longest_wait_(longest_wait),
+      board_(board) {}
 
 WriterLock::Hold::Hold(WriterLock& lock, std::unique_lock<std::timed_mutex> in_process)
     : lock_(&lock), in_process_(std::move(in_process)) {}
@@ -87,7 +88,9 @@ WriterLock::Hold::Hold(Hold&& other) noexcept
       header_(other.header_) {}
 
 WriterLock::Hold::~Hold() {
-  if (lock_ != nullptr) release_lock(*lock_->file_, layout::kByteIndexWriter);
+  if (lock_ == nullptr) return;
+  release_lock(*lock_->file_, layout::kByteIndexWriter);
+  lock_->board_.wake();
 }
 
 void WriterLock::Hold::write_header(const layout::LockHeader& header) {
@@ -117,8 +120,22 @@ WriterLock::Hold WriterLock::take(layout::Purpose purpose) {
   throw Error(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
 }
 
+std::optional<WriterLock::Hold> WriterLock::take_or_post(layout::Purpose purpose,
+                                                         RequestBoard::Post& post) {
+  std::optional<Hold> hold = take_within(purpose, longest_wait_, &post);
+  if (post.end()) return std::nullopt;
+  if (!hold) throw Error(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
+  return hold;
+}
+
 std::optional<WriterLock::Hold> WriterLock::try_take(layout::Purpose purpose,
                                                      std::chrono::milliseconds wait) {
+  return take_within(purpose, wait, nullptr);
+}
+
+std::optional<WriterLock::Hold> WriterLock::take_within(layout::Purpose purpose,
+                                                        std::chrono::milliseconds wait,
+                                                        RequestBoard::Post* post) {
   const Clk::time_point deadline = Clk::now() + wait;
   std::unique_lock<std::timed_mutex> in_process(in_process_, std::defer_lock);
   if (wait.count() == 0 ? !in_process.try_lock() : !lock_until(in_process, deadline)) {
@@ -128,19 +145,24 @@ std::optional<WriterLock::Hold> WriterLock::try_take(layout::Purpose purpose,
     throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
   }
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clk::now());
-  if (!lock_file(std::max(left, std::chrono::milliseconds{0}))) return std::nullopt;
+  if (!lock_file(std::max(left, std::chrono::milliseconds{0}), post)) return std::nullopt;
   Hold hold(*this, std::move(in_process));
   write_holder(purpose);
   hold.header_ = peek();
   return hold;
 }
 
-bool WriterLock::lock_file(std::chrono::milliseconds wait) {
+// False: not in time, or there is an answer.
+bool WriterLock::lock_file(std::chrono::milliseconds wait, RequestBoard::Post* post) {
   const Clk::time_point deadline = Clk::now() + wait;
   std::chrono::microseconds pause{20};
   while (!file_->try_lock(layout::kByteIndexWriter, 1, LockKind::kExclusive)) {
     if (Clk::now() >= deadline) return false;
-    std::this_thread::sleep_for(pause);
+    if (post == nullptr) {
+      std::this_thread::sleep_for(pause);
+    } else if (post->wait(pause)) {
+      return false;
+    }
     pause = std::min(pause * 2, std::chrono::microseconds{2000});
   }
   return true;

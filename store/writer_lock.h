@@ -3,6 +3,7 @@
 // rebuild; its holder's pid, purpose and start stand in the file first, so that whoever waits in
 // vain can name it. Waiting is bounded: F_OFD_SETLKW has no time-out, so this polls with a back-off
 // of 20 µs … 2 ms. Threads of the process queue on a mutex before they meet the kernel's lock.
+// Who has a request that another's transaction can carry out leaves it on the board meanwhile.
 //
 //   WriterLock::Hold hold = lock.take(Purpose::kSend);   // throws Error(kTryAgain) naming the
 //   holder
@@ -15,14 +16,16 @@
 #include "core/clock.h"
 #include "core/file_system.h"
 #include "store/layout.h"
+#include "store/request_board.h"
 
 namespace spoolmq {
 
 class WriterLock {
  public:
   // `file` is `lock`, opened for this handle alone. `subject` names the queue in errors.
+  // `board` is told when byte 0 is free again.
   WriterLock(std::unique_ptr<File> file, const Clock& clock, std::string subject,
-             std::chrono::milliseconds longest_wait);
+             std::chrono::milliseconds longest_wait, RequestBoard& board);
 
   class Hold {
    public:
@@ -44,6 +47,8 @@ class WriterLock {
   };
 
   Hold take(layout::Purpose purpose);
+  // nullopt: whoever had it has answered `post`.
+  std::optional<Hold> take_or_post(layout::Purpose purpose, RequestBoard::Post& post);
   // nullopt at once, or after `wait`, if someone else has it.
   std::optional<Hold> try_take(layout::Purpose purpose,
                                std::chrono::milliseconds wait = std::chrono::milliseconds{0});
@@ -60,7 +65,9 @@ class WriterLock {
 
  private:
   std::string holder_text();
-  bool lock_file(std::chrono::milliseconds wait);
+  std::optional<Hold> take_within(layout::Purpose purpose, std::chrono::milliseconds wait,
+                                  RequestBoard::Post* post);
+  bool lock_file(std::chrono::milliseconds wait, RequestBoard::Post* post);
   void write_holder(layout::Purpose purpose);
 
   std::unique_ptr<File> file_;
@@ -68,6 +75,7 @@ class WriterLock {
   const std::string subject_;
   const std::uint32_t pid_;
   const std::chrono::milliseconds longest_wait_;
+  RequestBoard& board_;
   std::uint64_t incarnation_ = 0;
   std::timed_mutex in_process_;  // taken before byte 0; also guards the index connection
 };

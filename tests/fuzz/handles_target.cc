@@ -74,7 +74,9 @@ void check_table(Dir& dir, std::string_view input) {
 void check_lock(Dir& dir, std::string_view input) {
   dir.create("lock", 0600, IfExists::kFail)->write_at(as_bytes(input), 0);
   const SystemClock clock;
-  WriterLock lock(dir.open("lock", Access::kReadWrite), clock, "q", std::chrono::milliseconds{0});
+  RequestBoard board;
+  WriterLock lock(dir.open("lock", Access::kReadWrite), clock, "q", std::chrono::milliseconds{0},
+                  board);
   layout::LockHeader header = lock.peek();
   SPOOLMQ_CHECK(header.slots <= layout::kMaxSlots);
 

@@ -169,6 +169,20 @@ TEST(Ack, RepeatsForASecondAndIsLostAfterwards) {
   EXPECT_EQ(world.queue().ack(one).front(), LeaseOutcome::kLost);
 }
 
+// Whoever acknowledged it first may have been killed before his sync.
+TEST(Ack, OfWhatAnotherHasAcknowledgedIsDurableToo) {
+  StoreWorld world;
+  world.queue().send(text("x"));
+  const Receipt receipt = world.queue().receive()->detach();
+  Queue other = world.open();
+  EXPECT_EQ(world.queue().ack(std::span(&receipt, 1)).front(), LeaseOutcome::kDone);
+  world.disk().clear_trace();
+  EXPECT_EQ(other.ack(std::span(&receipt, 1)).front(), LeaseOutcome::kRepeated);
+  EXPECT_TRUE(std::ranges::any_of(world.disk().trace(), [](const std::string& line) {
+    return line.starts_with("sync ") && line.ends_with("-wal");
+  }));
+}
+
 TEST(Ack, RefusesAReceiptOfAnEarlierLease) {
   StoreWorld world;
   world.queue().send(text("x"));
