@@ -1,6 +1,7 @@
 #include "tests/bench/peer_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
@@ -83,8 +85,21 @@ PeerConnection::PeerConnection(const std::string& socket) : fd_(connected(socket
 
 PeerConnection::~PeerConnection() { ::close(fd_); }
 
+// Reads meanwhile: a peer that cannot get rid of its answers takes no more requests.
 void PeerConnection::write(std::string_view bytes) {
-  must(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "write");
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    must(errno == EAGAIN, "write");
+    struct pollfd ready {
+      fd_, POLLIN | POLLOUT, 0
+    };
+    must(::poll(&ready, 1, -1) == 1, "poll");
+    if ((ready.revents & POLLIN) != 0) read_some();
+  }
 }
 
 void PeerConnection::read_some() {
