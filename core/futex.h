@@ -6,23 +6,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 
 namespace spoolmq {
 
-inline void wake_futex(std::uint32_t& word, int most) {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, most, nullptr, nullptr, 0);
+// Returns how many were woken.
+inline int wake_futex(std::uint32_t& word, int most) {
+  return static_cast<int>(::syscall(SYS_futex, &word, FUTEX_WAKE, most, nullptr, nullptr, 0));
 }
 
-// Returns when it is woken, at once where the word is not `expected`, after `longest`, or on a
-// signal: the caller looks again either way.
-inline void wait_futex(std::uint32_t& word, std::uint32_t expected,
+// Returns when it is woken, at once where the word is not `expected`, on a signal, or after
+// `longest`: then false. The caller looks again either way.
+inline bool wait_futex(std::uint32_t& word, std::uint32_t expected,
                        std::chrono::nanoseconds longest) {
   struct timespec limit {};
   limit.tv_sec = static_cast<time_t>(longest.count() / 1'000'000'000);
   limit.tv_nsec = static_cast<long>(longest.count() % 1'000'000'000);
-  ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
+  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
+  return result == 0 || errno != ETIMEDOUT;
 }
 
 // CLOCK_MONOTONIC, which all processes of a machine share.

@@ -3,19 +3,28 @@
 // (shared_memory.h). Waking is an accelerator, never the truth: where the file cannot be had the
 // bell is private to the process, and sleepers find what they missed by looking again.
 //
-// One word: a sequence in the upper 31 bits, and bit 0, "somebody is about to sleep".
+// Two words, each a sequence in the upper 31 bits, and bit 0, "somebody is about to sleep":
 //   sleeper: s = prepare() → looks for work → wait(s): sets bit 0 if the sequence is still s,
-//   sleeps ringer : next sequence with bit 0 cleared, by one compare-and-swap; if bit 0 was set,
-//   wakes all
+//   sleeps ringer : next sequence, by compare-and-swap; wakes if bit 0 was set
 // Because flag and sequence change together, a ringer sees the flag or the sleeper sees the new
 // sequence. A flag, not a count: a sleeper killed in its sleep costs at most one wasted wake, and a
 // ring with nobody asleep makes no system call.
 //
-// A sender that has written and is about to sync announces it: one sleeper wakes while the disk
-// works, and gets ready for what will be durable when the ring comes (queue_receive.cc).
+// On one sleep *takers*, each of whom takes whatever message is next: of a thousand idle ones as
+// many wake as there are messages, in the order in which they fell asleep. Their flag stays until
+// a ring finds fewer of them asleep than messages. On the other sleep all others (blocked senders,
+// tails, receivers who wait for one sender's messages): every ring wakes all of them.
+// A taker whose time is over looks if a message came for which nobody was woken (`missed`), and
+// sleeps on if not. One that is stopped or killed as it wakes leaves its message to whoever looks
+// next: whoever watches does within 250 ms (queue_receive.cc).
+//
+// A sender that has written and is about to sync announces it: one taker wakes while the disk
+// works, and gets ready for what will be durable when the ring comes.
 // Thread-safe.
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,19 +38,33 @@ class Doorbell {
   // For the queue that `memory` belongs to; not shared: for this process alone.
   Doorbell(SharedMemory memory, bool shared);
 
-  void ring();
+  void ring();  // anything may have changed
+  // So many messages came, or are ready again, each of which needs one taker: whom an announcement
+  // of this process woke just now is one.
+  void ring_for(std::size_t messages);
+  void ring_others();  // nothing came that could be taken
   // A hint: that handle's segment is written up to `written_end`, and will be durable up to there
   // soon.
   struct Announcement {
     std::uint32_t slot = 0;
     std::uint64_t written_end = 0;
   };
-  [[nodiscard]] bool has_sleeper() const;
-  // No system call where nobody sleeps.
+  [[nodiscard]] bool has_taker() const;  // that sleeps
+  // No system call where none does.
   void announce(const Announcement& soon);
+
+  struct Turn {  // of a taker
+    std::uint32_t sequence = 0;
+    std::uint32_t missed = 0;
+  };
+  Turn prepare_to_take();
+  // Returns at a ring after `turn`, or after `longest`. False: nothing came but time, and `turn` is
+  // up to date.
+  bool wait_to_take(Turn& turn, std::chrono::milliseconds longest);
   // What was announced last, by whichever sender, in the last moments, unless there was a ring
-  // after `prepared`. No more than a place to look.
-  std::optional<Announcement> announced(std::uint32_t prepared);
+  // after `turn`. No more than a place to look.
+  std::optional<Announcement> announced(const Turn& turn);
+
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
@@ -53,16 +76,25 @@ class Doorbell {
   static void remove(SharedMemory memory);
 
  private:
-  // Beside the word, in a cache line of their own; written one by one.
+  // In a cache line of their own; each changes by itself.
+  struct Words {
+    std::uint32_t takers = 0;
+    std::uint32_t missed = 0;
+    std::uint32_t others = 0;
+  };
+  // In the next one.
   struct Announced {
     std::int64_t at_ns = 0;   // CLOCK_MONOTONIC
     std::uint64_t place = 0;  // slot in the upper 24 bits, written_end in the lower 40
   };
+  void wake_takers(std::size_t wanted);
+  void wake_all_takers();
 
   SharedMapping mapping_;
-  std::uint32_t private_word_ = 0;
+  std::atomic<std::int64_t> woke_early_ns_{0};  // when announce() did last
+  Words private_words_;
   Announced private_announced_;
-  std::uint32_t* word_ = &private_word_;
+  Words* words_ = &private_words_;
   Announced* announced_ = &private_announced_;
 };
 

@@ -18,7 +18,8 @@ namespace spoolmq {
 class LogBuffer {
  public:
   static constexpr int kFrameHeaderBytes = 24;
-  // SQLite's unix VFS takes 128 KiB and more in one write for none at all (os_unix.c, seekAndWriteFd).
+  // SQLite's unix VFS takes 128 KiB and more in one write for none at all (os_unix.c,
+  // seekAndWriteFd).
   static constexpr std::size_t kMostBytes = std::size_t{31} * (kFrameHeaderBytes + kPageBytes);
 
   // Instead of the file's xWrite.

@@ -337,6 +337,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void forget_pending(const MessageId& segment, std::uint64_t indexed_end, Forget which);
   void forget_harvested();
   void roll_segment();  // indexes, seals and forgets the open segment
+  void ring_for(std::span<const Outgoing> sent);
   void wait_taken(const Outgoing& outgoing, std::optional<Milliseconds> timeout);
   bool same_content(const MessageId& id, const Message& message);
   std::unique_ptr<NewFile> take_file(int descriptor, BodyFile how);
@@ -394,8 +395,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool index_lies_about(const Index::Claimed& claimed);
   bool nobody_watches();
   Milliseconds until_due();
-  void rest_until_rung(std::uint32_t bell, Milliseconds longest, const ReceiveOptions& options,
-                       Waiter& waiter);
+  // `sleep` returns whether there is a reason to look.
+  void rest_until_rung(const std::function<bool(Milliseconds)>& sleep, Milliseconds longest,
+                       const ReceiveOptions& options, Waiter& waiter);
 
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);

@@ -292,6 +292,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
   Waiter waiter(*this);
   Ahead ahead;
   while (true) {
+    // Whoever wants one sender's messages may be the wrong one to wake for the next.
+    Doorbell::Turn turn = bell_.prepare_to_take();
     const std::uint32_t bell = bell_.prepare();
     const std::int64_t waited = clock_->boot_ms() - started;
     const bool last_look = options.wait && waited >= options.wait->count();
@@ -321,8 +323,13 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     const bool looks = watching || !bell_.is_shared();
     Milliseconds rest = looks ? until_due() : kLongestUnwatched;
     if (options.wait) rest = std::min(rest, Milliseconds{options.wait->count() - waited});
-    rest_until_rung(bell, rest, options, waiter);
-    ahead = bell_.announced(bell);
+    const auto sleep = [&](Milliseconds slice) {
+      if (options.from.empty()) return bell_.wait_to_take(turn, slice);
+      bell_.wait(bell, slice);
+      return bell_.prepare() != bell;
+    };
+    rest_until_rung(sleep, rest, options, waiter);
+    if (options.from.empty()) ahead = bell_.announced(turn);
   }
 }
 
@@ -344,13 +351,13 @@ Milliseconds QueueImpl::until_due() {
 
 // In slices, after each of which the watch may have become free with its holder's death: one lock
 // is tried, nothing is read.
-void QueueImpl::rest_until_rung(std::uint32_t bell, Milliseconds longest,
-                                const ReceiveOptions& options, Waiter& waiter) {
+void QueueImpl::rest_until_rung(const std::function<bool(Milliseconds)>& sleep,
+                                Milliseconds longest, const ReceiveOptions& options,
+                                Waiter& waiter) {
   while (longest.count() > 0) {
     const Milliseconds slice = std::min(longest, kLongestSleep);
-    bell_.wait(bell, slice);
+    if (sleep(slice)) return;
     longest -= slice;
-    if (bell_.prepare() != bell || longest.count() <= 0 || bell_.announced(bell)) return;
     if (options.cancelled && options.cancelled()) return;
     if (!waiter.watches() && waiter.watch()) return;
   }
@@ -417,7 +424,14 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
   if (changed && tell) {
     for (const Row& row : found) tell_history(event, row);
   }
-  if (changed) bell_.ring();
+  if (changed && after == AfterLease::kNothing) {
+    bell_.ring();  // it may become due at another time, which concerns whoever watches
+  } else if (changed) {
+    // It makes room, and the next message of its order key ready.
+    const auto keys =
+        std::ranges::count_if(found, [](const Row& row) { return !row.order_key.empty(); });
+    bell_.ring_for(static_cast<std::size_t>(keys));
+  }
   return outcomes;
 }
 

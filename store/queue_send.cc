@@ -115,13 +115,25 @@ QueueImpl::Parcel QueueImpl::accept(std::vector<Message> messages, const SendOpt
   return parcel;
 }
 
+// What has its time concerns whoever watches, too; they may all be asleep.
+void QueueImpl::ring_for(std::span<const Outgoing> sent) {
+  const bool timed = std::ranges::any_of(sent, [](const Outgoing& one) {
+    return one.message.not_before_ms != 0 || one.message.expires_at_ms != 0;
+  });
+  if (timed) {
+    bell_.ring();
+  } else {
+    bell_.ring_for(sent.size());
+  }
+}
+
 std::vector<SendResult> QueueImpl::send_batch(std::vector<Message> messages,
                                               const SendOptions& options) {
   Parcel parcel = accept(std::move(messages), options, settings_for(options), Refusals::kAsUsual);
   const std::vector<Outgoing>& outgoing = parcel.outgoing;
   write_out(parcel);
   if (!options.dead.empty()) bury(outgoing, options.dead);
-  bell_.ring();
+  ring_for(outgoing);
   if (parcel.settings.capacity == 0) {
     for (const Outgoing& one : outgoing) {
       if (!one.result.duplicate) wait_taken(one, options.timeout);

@@ -68,7 +68,7 @@ SendResult QueueImpl::send_large(Message message, std::unique_ptr<NewFile> body,
     throw;
   }
   if (!options.dead.empty()) bury(outgoing, options.dead);
-  bell_.ring();
+  ring_for(outgoing);
   if (settings.capacity == 0) wait_taken(outgoing[0], options.timeout);
   return outgoing[0].result;
 }

@@ -49,6 +49,9 @@ std::optional<RequestBoard::Answer> QueueImpl::acknowledge_for(
   if (session.settings.history == HistoryLevel::kAll) return std::nullopt;  // he tells it himself
   Index::Found found = session.index.find_lease({request.id, request.token}, session.now);
   if (found.row) {
+    if (!found.row->order_key.empty()) {
+      session.after_commit.push_back([this] { bell_.ring_for(1); });
+    }
     session.index.ack_leased({&*found.row, 1}, session.now, session.settings.archive.count());
   }
   RequestBoard::Answer answer;

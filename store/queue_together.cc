@@ -39,7 +39,7 @@ void QueueImpl::put(Parcel& parcel, Bodies bodies) {
     if (!one.body) one.message.body = *bodies[i];
   }
   write_out(parcel);
-  bell_.ring();
+  ring_for(parcel.outgoing);
 }
 
 void QueueImpl::decline(Parcel& parcel) {
@@ -90,7 +90,7 @@ bool QueueImpl::put_link(Parcel& parcel, const std::string& body, const Sealed& 
     insert_rows(session, {row}, 0);
     session.after_commit.push_back([this] { hot_cache_.tell_break(); });
   });
-  bell_.ring();
+  ring_for(parcel.outgoing);
   return true;
 }
 

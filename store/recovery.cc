@@ -87,7 +87,7 @@ void QueueImpl::recover_and_take_slot() {
 
 // The disk has its work before somebody wakes, who may well be given our processor.
 void QueueImpl::announce(const SegmentWriter::Written& written) {
-  if (!bell_.has_sleeper()) return;
+  if (!bell_.has_taker()) return;
   written.file.begin_writing(written.begin, written.end - written.begin);
   bell_.announce({handles_.own_slot(), written.end});
 }

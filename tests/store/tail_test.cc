@@ -283,7 +283,7 @@ TEST_F(HotTail, ForgetsWhatWasDeleted) {
 TEST_F(HotTail, LeavesNothingOfARemovedQueue) {
   world_.queue().send(text("x"));
   const std::string ring = shared_file(world_, "hot-1");
-  const std::string bell = shared_file(world_, "bell-4");
+  const std::string bell = shared_file(world_, "bell-5");
   ASSERT_NE(ring, "");
   ASSERT_NE(bell, "");
   observer_.close();
