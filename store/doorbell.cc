@@ -70,12 +70,7 @@ void Doorbell::ring() {
 }
 
 void Doorbell::ring_for(std::size_t messages) {
-  if (messages == 0) {
-    ring_others();
-    return;
-  }
-  const bool early = monotonic_ns() - woke_early_ns_.exchange(0) < kFreshNs;
-  wake_takers(messages - (early ? 1 : 0));
+  if (messages != 0) wake_takers(messages);
   ring_others();
 }
 
@@ -85,7 +80,6 @@ void Doorbell::ring_others() {
 
 void Doorbell::wake_takers(std::size_t wanted) {
   const std::uint32_t old = std::atomic_ref(words_->takers).fetch_add(kOneRing);
-  if (wanted == 0) return;
   const int most = static_cast<int>(std::min<std::size_t>(wanted, INT_MAX));
   const bool sleeps = (old & kSleeper) != 0;
   if (sleeps && wake_futex(words_->takers, most) >= most) return;
@@ -105,8 +99,10 @@ bool Doorbell::has_taker() const {
 void Doorbell::announce(const Announcement& soon) {
   if (!has_taker()) return;
   std::atomic_ref(announced_->place).store(place_of(soon), std::memory_order_relaxed);
+  std::atomic_ref(announced_->sequence)
+      .store(sequence_of(words_->takers), std::memory_order_relaxed);
   std::atomic_ref(announced_->at_ns).store(monotonic_ns());
-  if (wake_futex(words_->takers, 1) > 0) woke_early_ns_ = monotonic_ns();
+  wake_futex(words_->takers, 1);
 }
 
 Doorbell::Turn Doorbell::prepare_to_take() {
@@ -120,10 +116,11 @@ bool Doorbell::wait_to_take(Turn& turn, std::chrono::milliseconds longest) {
   return turn.missed != missed;
 }
 
-std::optional<Doorbell::Announcement> Doorbell::announced(const Turn& turn) {
+std::optional<Doorbell::Announcement> Doorbell::announced() {
   const std::int64_t at_ns = std::atomic_ref(announced_->at_ns).load();
   const std::int64_t age_ns = monotonic_ns() - at_ns;
-  if (age_ns < 0 || age_ns > kFreshNs || sequence_of(words_->takers) != turn.sequence) {
+  if (age_ns < 0 || age_ns > kFreshNs ||
+      sequence_of(words_->takers) != std::atomic_ref(announced_->sequence).load()) {
     return std::nullopt;
   }
   const std::uint64_t place = std::atomic_ref(announced_->place).load();

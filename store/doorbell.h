@@ -22,7 +22,6 @@
 // works, and gets ready for what will be durable when the ring comes.
 // Thread-safe.
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +38,7 @@ class Doorbell {
   Doorbell(SharedMemory memory, bool shared);
 
   void ring();  // anything may have changed
-  // So many messages came, or are ready again, each of which needs one taker: whom an announcement
-  // of this process woke just now is one.
+  // So many messages came, or are ready again; no more takers need wake.
   void ring_for(std::size_t messages);
   void ring_others();  // nothing came that could be taken
   // A hint: that handle's segment is written up to `written_end`, and will be durable up to there
@@ -62,8 +60,8 @@ class Doorbell {
   // up to date.
   bool wait_to_take(Turn& turn, std::chrono::milliseconds longest);
   // What was announced last, by whichever sender, in the last moments, unless there was a ring
-  // after `turn`. No more than a place to look.
-  std::optional<Announcement> announced(const Turn& turn);
+  // since. No more than a place to look.
+  std::optional<Announcement> announced();
 
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
@@ -84,14 +82,14 @@ class Doorbell {
   };
   // In the next one.
   struct Announced {
-    std::int64_t at_ns = 0;   // CLOCK_MONOTONIC
-    std::uint64_t place = 0;  // slot in the upper 24 bits, written_end in the lower 40
+    std::int64_t at_ns = 0;      // CLOCK_MONOTONIC
+    std::uint64_t place = 0;     // slot in the upper 24 bits, written_end in the lower 40
+    std::uint32_t sequence = 0;  // of the takers' word
   };
   void wake_takers(std::size_t wanted);
   void wake_all_takers();
 
   SharedMapping mapping_;
-  std::atomic<std::int64_t> woke_early_ns_{0};  // when announce() did last
   Words private_words_;
   Announced private_announced_;
   Words* words_ = &private_words_;

@@ -2,8 +2,7 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc,
-// queue_serve.cc;
-// queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
+// queue_leases.cc, queue_serve.cc (receiving); queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
 // queue_fix.cc; queue_sweep.cc; queue_copy.cc (for backups); queue_publish.cc (hot cache);
 // recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
@@ -352,7 +351,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void publish_appended(std::span<Outgoing* const> messages, std::span<const Location> places);
   void publish_singles(std::span<SingleJob* const> jobs);
 
-  // ---- receiving (queue_receive.cc)
+  // ---- receiving (queue_receive.cc, queue_leases.cc, queue_serve.cc)
   class Waiter;      // a thread inside receive()
   struct Unsynced {  // where rows end whose bytes may not be durable yet
     std::uint32_t slot = 0;
@@ -381,6 +380,9 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   using LeaseAct = std::function<void(Session&, std::span<Row>)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
+  struct LeaseWork;
+  static void act_on_leases(Session& session, std::span<const Receipt> receipts,
+                            const LeaseAct& act, Lost lost, LeaseWork& work);
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
                                         std::string_view event, const LeaseAct& act,
                                         Lost lost = Lost::kSkip,

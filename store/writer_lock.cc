@@ -154,8 +154,10 @@ std::optional<WriterLock::Hold> WriterLock::take_within(layout::Purpose purpose,
 
 // False: not in time, or there is an answer.
 bool WriterLock::lock_file(std::chrono::milliseconds wait, RequestBoard::Post* post) {
-  const Clk::time_point deadline = Clk::now() + wait;
-  std::chrono::microseconds pause{20};
+  using std::chrono::microseconds;
+  const Clk::time_point began = Clk::now();
+  const Clk::time_point deadline = began + wait;
+  microseconds pause{20};
   while (!file_->try_lock(layout::kByteIndexWriter, 1, LockKind::kExclusive)) {
     if (Clk::now() >= deadline) return false;
     if (post == nullptr) {
@@ -163,7 +165,8 @@ bool WriterLock::lock_file(std::chrono::milliseconds wait, RequestBoard::Post* p
     } else if (post->wait(pause)) {
       return false;
     }
-    pause = std::min(pause * 2, std::chrono::microseconds{2000});
+    const auto waited = std::chrono::duration_cast<microseconds>(Clk::now() - began);
+    pause = std::min(pause * 2, std::clamp(waited / 8, microseconds{2000}, microseconds{50'000}));
   }
   return true;
 }

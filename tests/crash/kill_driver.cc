@@ -1,4 +1,7 @@
 // The program behind the kill tests: one process, one role.
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -7,6 +10,7 @@
 
 int main(int count, char** arguments) {
   using namespace spoolmq::test;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // who has started us may be ended in the middle
   const std::vector<std::string> words(arguments + 1, arguments + count);
   try {
     if (words.size() == 6 && (words[0] == "produce" || words[0] == "consume")) {

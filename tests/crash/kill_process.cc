@@ -121,7 +121,8 @@ void Process::kill() {
 }
 
 int Process::wait() {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  // Other work on the machine may keep it from ending for long.
+  const auto deadline = std::chrono::steady_clock::now() + 6 * kPatience;
   int status = 0;
   while (true) {
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);

@@ -32,7 +32,7 @@ SAFEGUARDS = [
               "store_test", "Ack.*:Lease.*"),
     Safeguard("lease-deadline", "store/index_lease.cc", "row->due <= now.boot_ms", "false",
               "store_test", "Lease.CannotBeAcknowledgedAfterItsDeadlineEvenIfNobodyTookOver"),
-    Safeguard("receipt-twice", "store/queue_receive.cc",
+    Safeguard("receipt-twice", "store/queue_leases.cc",
               "one.row && !seen.insert(one.row->sequence).second", "false",
               "store_test", "Ack.OfTheSameReceiptTwiceInOneCallIsOne"),
     # Order and bounds.
@@ -95,8 +95,9 @@ SAFEGUARDS = [
               "store_test", "Combining.APausedQueueGivesNothing"),
     Safeguard("up-to-date", "store/queue_serve.cc", "!session.up_to_date", "false",
               "store_test", "Combining.WhatHasNoRowYetIsNotPassedOver"),
-    Safeguard("repeated-sync", "store/queue_receive.cc",
-              "std::ranges::find(outcomes, LeaseOutcome::kRepeated) != outcomes.end()", "false",
+    Safeguard("repeated-sync", "store/queue_leases.cc",
+              "std::ranges::find(work.outcomes, LeaseOutcome::kRepeated) != work.outcomes.end()",
+              "false",
               "store_test", "Ack.OfWhatAnotherHasAcknowledgedIsDurableToo"),
     # What comes in from directories.
     Safeguard("rescan", "watcher/directory_watcher.cc", "(event.mask & IN_Q_OVERFLOW) != 0", "false",

@@ -1,0 +1,179 @@
+// Verdicts by receipt: acknowledgements and what else ends or prolongs a lease.
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "store/queue_impl.h"
+
+namespace spoolmq {
+namespace {
+
+// An act on leased rows that knows of one at a time.
+template <typename Act>
+auto one_by_one(Act act) {
+  return [act = std::move(act)](auto& session, std::span<Row> rows) {
+    for (Row& row : rows) act(session, row);
+  };
+}
+
+}  // namespace
+
+// What one transaction does to leased rows, and what is to follow.
+struct QueueImpl::LeaseWork {
+  std::vector<LeaseOutcome> outcomes;
+  std::vector<Row> found;  // as the act left them
+  std::uint64_t generation = 0;
+  bool changed = false;
+  bool tell = false;
+};
+
+void QueueImpl::act_on_leases(Session& session, std::span<const Receipt> receipts,
+                              const LeaseAct& act, Lost lost, LeaseWork& work) {
+  work.outcomes.assign(receipts.size(), LeaseOutcome::kLost);
+  work.found.clear();
+  work.generation = session.index.generation();
+  work.changed = false;
+  work.tell = session.settings.history == HistoryLevel::kAll;
+  std::unordered_set<std::int64_t> seen;
+  std::size_t acted = 0;
+  const auto act_on_rest = [&] {
+    if (acted < work.found.size()) act(session, std::span(work.found).subspan(acted));
+    acted = work.found.size();
+  };
+  for (std::size_t i = 0; i < receipts.size(); ++i) {
+    Index::Found one = session.index.find_lease(receipts[i], session.now);
+    if (one.row && !seen.insert(one.row->sequence).second) {
+      // The same receipt again: what it finds is what the first one left.
+      act_on_rest();
+      one = session.index.find_lease(receipts[i], session.now);
+    }
+    work.outcomes[i] = one.outcome;
+    if (lost == Lost::kStop && one.outcome == LeaseOutcome::kLost) {
+      session.abandoned = true;
+      return;
+    }
+    if (one.row) work.found.push_back(std::move(*one.row));
+  }
+  act_on_rest();
+  work.changed = !work.found.empty();
+}
+
+std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,
+                                                 AfterLease after, std::string_view event,
+                                                 const LeaseAct& act, Lost lost,
+                                                 RequestBoard::Post* post) {
+  if (forked_ || closed_) refuse_after_fork();
+  LeaseWork work;
+  const Act all = [&](Session& session) { act_on_leases(session, receipts, act, lost, work); };
+  if (post == nullptr) {
+    transact(layout::Purpose::kAcknowledge, all);
+  } else if (!transact_or_post(layout::Purpose::kAcknowledge, all, *post)) {
+    const RequestBoard::Answer& answer = post->answer();
+    work = {{answer.outcome}, {}, answer.generation, answer.outcome == LeaseOutcome::kDone, false};
+    // What others committed is synced through our own log only if that is the same.
+    if (!has_open(answer.generation)) transact(layout::Purpose::kAcknowledge, all);
+  }
+  // Whoever acknowledged it first may have been killed before his sync.
+  const bool repeated =
+      std::ranges::find(work.outcomes, LeaseOutcome::kRepeated) != work.outcomes.end();
+  if ((work.changed || repeated) && after == AfterLease::kSync) {
+    sync_log();
+    // The index was rebuilt between commit and sync: what was committed there is not promised.
+    if (lock_.peek().generation != work.generation) {
+      work.outcomes.assign(work.outcomes.size(), LeaseOutcome::kLost);
+      return std::move(work.outcomes);
+    }
+  }
+  if (!work.changed) return std::move(work.outcomes);
+  if (work.tell && !event.empty()) {
+    for (const Row& row : work.found) tell_history(event, row);
+  }
+  if (after == AfterLease::kNothing) {
+    bell_.ring();  // it may become due at another time, which concerns whoever watches
+  } else {
+    // It makes room, and the next message of its order key ready.
+    const auto keys =
+        std::ranges::count_if(work.found, [](const Row& row) { return !row.order_key.empty(); });
+    bell_.ring_for(static_cast<std::size_t>(keys));
+  }
+  return std::move(work.outcomes);
+}
+
+std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> receipts,
+                                                   std::string_view event, const LeaseAct& act,
+                                                   Lost lost, RequestBoard::Post* post) {
+  std::vector<LeaseOutcome> outcomes =
+      with_leases(receipts, AfterLease::kSync, event, act, lost, post);
+  settled_since_maintenance_ += receipts.size();
+  start_background(Work::kCleaning);
+  return outcomes;
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
+  return ack_leases(receipts, Lost::kSkip);
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack_all(std::span<const Receipt> receipts) {
+  return ack_leases(receipts, Lost::kStop);
+}
+
+std::vector<LeaseOutcome> QueueImpl::ack_leases(std::span<const Receipt> receipts, Lost lost) {
+  const auto ack = [](Session& session, std::span<Row> rows) {
+    session.index.ack_leased(rows, session.now, session.settings.archive.count());
+  };
+  if (receipts.size() != 1) return settle_leases(receipts, "acked", ack, lost);
+  if (forked_ || closed_) refuse_after_fork();
+  RequestBoard::Post post(
+      board_, {RequestBoard::Kind::kAcknowledge, handles_.own_slot(), handles_.incarnation(),
+               receipts.front().token, receipts.front().id, 0});
+  return settle_leases(receipts, "acked", ack, lost, &post);
+}
+
+std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
+                                             const DedupeKeys& keys) {
+  const auto pass_on = one_by_one([&keys](Session& session, Row& row) {
+    session.index.forget_key(Index::key_of_id(row.id));
+    if (const auto known = keys.find(row.id); known != keys.end()) {
+      session.index.forget_key_of(row.id, Index::key_of(known->second), session.now);
+    }
+    session.index.remove(row, session.now);
+  });
+  return settle_leases(receipts, {}, pass_on);
+}
+
+std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
+                                          std::string_view reason,
+                                          std::optional<Milliseconds> delay) {
+  std::optional<std::int64_t> delay_ms;
+  if (delay) delay_ms = delay->count();
+  const auto nack = one_by_one([&](Session& session, Row& row) {
+    session.index.nack(row, session.now, session.settings, reason, delay_ms, &session.deaths);
+  });
+  return with_leases(receipts, AfterLease::kNothing, {}, nack);
+}
+
+std::vector<LeaseOutcome> QueueImpl::release(std::span<const Receipt> receipts) {
+  const auto release = one_by_one([](Session& session, Row& row) { session.index.release(row); });
+  return with_leases(receipts, AfterLease::kNothing, {}, release);
+}
+
+std::vector<LeaseOutcome> QueueImpl::extend(std::span<const Receipt> receipts,
+                                            std::optional<Milliseconds> lease) {
+  const auto extend = one_by_one([&](Session& session, Row& row) {
+    session.index.extend(row, session.now, lease.value_or(session.settings.lease).count());
+  });
+  return with_leases(receipts, AfterLease::kNothing, {}, extend);
+}
+
+std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
+                                            std::string_view reason) {
+  std::string why = "rejected";
+  if (!reason.empty()) why += ": " + std::string(reason);
+  const auto reject = one_by_one([&](Session& session, Row& row) {
+    session.index.reject(row, why, session.now, session.settings.order_on_dead);
+    session.deaths.push_back(row);
+  });
+  return settle_leases(receipts, {}, reject);
+}
+
+}  // namespace spoolmq
