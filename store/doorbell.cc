@@ -133,6 +133,17 @@ void Doorbell::wait(std::uint32_t prepared, std::chrono::milliseconds longest) {
   sleep_on(words_->others, prepared, longest);
 }
 
+void Doorbell::tell_probe(std::int64_t boot_ms) {
+  std::atomic_ref(words_->probed_boot_ms).store(boot_ms, std::memory_order_relaxed);
+}
+
+// Of 0 it is not known, and what lies ahead is nobody's.
+bool Doorbell::was_probed_within(std::int64_t ms, std::int64_t boot_ms) const {
+  const std::int64_t at_ms =
+      std::atomic_ref(words_->probed_boot_ms).load(std::memory_order_relaxed);
+  return at_ms > 0 && at_ms <= boot_ms && boot_ms - at_ms < ms;
+}
+
 std::span<std::byte> Doorbell::spare_bytes() const {
   return mapping_.is_mapped() ? mapping_.bytes().subspan(kSpareAt) : std::span<std::byte>();
 }

@@ -66,6 +66,10 @@ class Doorbell {
   std::uint32_t prepare();
   // Returns at the next ring after `prepared`, at once if there was one, or after `longest`.
   void wait(std::uint32_t prepared, std::chrono::milliseconds longest);
+  // When somebody last looked at the handles of this queue, in ms since the boot: whoever watches
+  // does every 250 ms, and the others need not.
+  void tell_probe(std::int64_t boot_ms);
+  [[nodiscard]] bool was_probed_within(std::int64_t ms, std::int64_t boot_ms) const;
   // What the page has besides, for the queue's request_board.h; empty where it is not shared.
   [[nodiscard]] std::span<std::byte> spare_bytes() const;
   // Whether other processes hear it.
@@ -79,6 +83,8 @@ class Doorbell {
     std::uint32_t takers = 0;
     std::uint32_t missed = 0;
     std::uint32_t others = 0;
+    std::uint32_t unused = 0;
+    std::int64_t probed_boot_ms = 0;
   };
   // In the next one.
   struct Announced {

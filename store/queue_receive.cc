@@ -14,7 +14,7 @@ namespace spoolmq {
 namespace {
 
 constexpr Milliseconds kLongestSleep{250};
-constexpr Milliseconds kLongestUnwatched{2000};
+constexpr Milliseconds kLongestRest{3'600'000};  // of whoever does not watch
 constexpr std::int64_t kProbeEveryMs = 250;
 constexpr std::int64_t kLongestSpinNs = 150'000;
 constexpr std::int64_t kProbeAnywayMs = 2000;
@@ -312,7 +312,7 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     waiter.show();
     // Where processes do not hear each other, everyone has to look for himself.
     const bool looks = watching || !bell_.is_shared();
-    Milliseconds rest = looks ? until_due() : kLongestUnwatched;
+    Milliseconds rest = looks ? until_due() : kLongestRest;
     if (options.wait) rest = std::min(rest, Milliseconds{options.wait->count() - waited});
     const auto sleep = [&](Milliseconds slice) {
       if (options.from.empty()) return bell_.wait_to_take(turn, slice);
@@ -326,7 +326,7 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
 
 // Whoever holds the watch may be stopped; then the others look now and then.
 bool QueueImpl::nobody_watches() {
-  return clock_->boot_ms() - last_probe_boot_ms_ >= kProbeAnywayMs;
+  return !bell_.was_probed_within(kProbeAnywayMs, clock_->boot_ms());
 }
 
 // At most 250 ms, and no longer than until something becomes due.
@@ -350,7 +350,7 @@ void QueueImpl::rest_until_rung(const std::function<bool(Milliseconds)>& sleep,
     if (sleep(slice)) return;
     longest -= slice;
     if (options.cancelled && options.cancelled()) return;
-    if (!waiter.watches() && waiter.watch()) return;
+    if (!waiter.watches() && (waiter.watch() || nobody_watches())) return;
   }
 }
 

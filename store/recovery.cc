@@ -306,7 +306,10 @@ void QueueImpl::harvest_segment(Session& session, const layout::HandleRecord& re
 
 bool QueueImpl::probe_slots(Session& session) {
   bool reaped = false;
-  session.after_commit.push_back([this] { last_probe_boot_ms_ = clock_->boot_ms(); });
+  session.after_commit.push_back([this] {
+    last_probe_boot_ms_ = clock_->boot_ms();
+    bell_.tell_probe(last_probe_boot_ms_);
+  });
   for (const HandleTable::Slot& slot : handles_.read(session.header.slots)) {
     const layout::HandleRecord& record = slot.record;
     if (!record.owns_something() || handles_.is_alive(slot.number)) continue;
