@@ -2,6 +2,8 @@
 // users would take instead (where it is installed), in turns. Bodies of 1 KiB. Before each way's
 // turn the machine's own append + fdatasync is measured.
 //   peer_bench [--runs N] [--seconds S] [--messages N] [--only COLUMN] [--dir DIR] [--json]
+#include <unistd.h>
+
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -86,6 +88,7 @@ double receive_rate(PeerQueue& queue, int processes, std::size_t together, doubl
   constexpr std::size_t kFewCalls = 8;
   send_rate(queue, 1, kBatch, kLonger * seconds,
             kFewCalls * together * static_cast<std::size_t>(processes));
+  ::sync();  // what the disk still has to do for that is no part of this
   return per_second_of(processes, seconds, [&](int, const Stretch& stretch) {
     const auto session = queue.open();
     stretch.start();
