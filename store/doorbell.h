@@ -40,7 +40,8 @@ class Doorbell {
   void ring();  // anything may have changed
   // So many messages came, or are ready again; no more takers need wake.
   void ring_for(std::size_t messages);
-  void ring_others();  // nothing came that could be taken
+  void wake_takers(std::size_t wanted);  // only them
+  void ring_others();                    // nothing came that could be taken
   // A hint: that handle's segment is written up to `written_end`, and will be durable up to there
   // soon.
   struct Announcement {
@@ -92,7 +93,6 @@ class Doorbell {
     std::uint64_t place = 0;     // slot in the upper 24 bits, written_end in the lower 40
     std::uint32_t sequence = 0;  // of the takers' word
   };
-  void wake_takers(std::size_t wanted);
   void wake_all_takers();
 
   SharedMapping mapping_;

@@ -214,7 +214,7 @@ class Index {
   // Leases up to `max` messages that are ready, with one token: a lease is named by id and token.
   std::vector<Claimed> claim(const LeaseRequest& request, const Now& now);
   // What a claim with that token gave the holder, if it still has it.
-  std::optional<Claimed> claimed_with(std::uint64_t token, std::uint64_t holder);
+  std::optional<Claimed> claimed_with(std::uint64_t token, std::uint64_t holder, const Now& now);
   // As insert, of a message that is leased from the start, if it would be ready, has not expired
   // and is from whom the request asks for. The caller knows that nothing else is ready.
   std::optional<Claimed> insert_leased(const Entry& entry, const LeaseRequest& request,

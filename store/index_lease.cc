@@ -80,10 +80,12 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
   return claimed;
 }
 
-std::optional<Index::Claimed> Index::claimed_with(std::uint64_t token, std::uint64_t holder) {
+std::optional<Index::Claimed> Index::claimed_with(std::uint64_t token, std::uint64_t holder,
+                                                  const Now& now) {
   std::vector<Row> rows = read_rows(sql_->leases_of.bind_u64(1, holder));
-  const auto found = std::find_if(rows.begin(), rows.end(),
-                                  [&](const Row& row) { return row.token == (token | 1); });
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+    return row.token == (token | 1) && row.due > now.boot_ms;
+  });
   if (found == rows.end()) return std::nullopt;
   const Location at = location(*found);
   return Claimed{std::move(*found), at};

@@ -29,6 +29,12 @@ SharedMemory shared_memory(const QueuePlace& place, const Settings& settings) {
   return {place.queue->status(), place.queue->path(), settings.mode};
 }
 
+// Whoever may only read the queue may write the page, as he sleeps on it; then nothing is asked for
+// there that he must not do.
+std::span<std::byte> board_memory(const Doorbell& bell, const Settings& settings) {
+  return (settings.mode & 0060) == 0040 ? std::span<std::byte>() : bell.spare_bytes();
+}
+
 // The in-memory twin has no other processes.
 bool has_others(const QueuePlace& place) { return place.queue->file_system_magic() != 0; }
 
@@ -41,7 +47,7 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       settings_(std::make_shared<Settings>(settings)),
       dir_(place_.queue, settings),
       bell_(shared_memory(place_, settings), has_others(place_)),
-      board_(bell_.spare_bytes()),
+      board_(board_memory(bell_, settings)),
       lock_(open_shared(dir_, names::kLock), *clock_, place_.name, options_.lock_wait, board_),
       handles_(open_shared(dir_, names::kHandles)),
       index_(place_.queue),
@@ -256,7 +262,7 @@ bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
   if (forked_ || ended_) refuse_after_fork();
   refuse_in_backup(purpose);
   const auto note_doubt = [&] {
-    if (!post.is_unknown() || post.request().kind != RequestBoard::Kind::kClaim) return;
+    if (post.request().kind != RequestBoard::Kind::kClaim) return;
     const std::lock_guard guard(doubtful_mutex_);
     doubtful_claims_.push_back(post.request().token);
   };
@@ -264,12 +270,12 @@ bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
     try {
       return lock_.take_or_post(purpose, post);
     } catch (...) {
-      note_doubt();
+      if (post.end() || post.is_unknown()) note_doubt();  // nobody hears of an answer
       throw;
     }
   }();
   if (!hold) return false;
-  note_doubt();
+  if (post.is_unknown()) note_doubt();
   transact_held(*hold, act, serves(purpose));
   return true;
 }
@@ -344,7 +350,17 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves ser
       }
       // Where it is to be committed at a certain moment, nothing else delays it or is undone with
       // it.
-      if (serves == Serves::kYes && !session.before_commit) serve(session, others.take());
+      if (serves == Serves::kYes && !session.before_commit) {
+        try {
+          serve(session, others.take());
+        } catch (const Error& error) {
+          // What others ask for keeps nobody from his own.
+          log::info("requests left", {{"queue", name()}, {"why", error.what()}});
+          index_.rollback();
+          serves = Serves::kNo;
+          continue;
+        }
+      }
       SyncMeter::Reading syncs;
       if (index_.has_changed()) syncs = sync_meter_.read();
       index_.add_syncs(syncs);
@@ -426,7 +442,8 @@ void QueueImpl::sync_log_file() {
 
 bool QueueImpl::has_open(std::uint64_t generation) {
   const std::shared_lock shared(log_guard_);
-  return index_.is_open() && index_.generation() == generation && index_.log_file() != nullptr;
+  return !index_doubtful_ && index_.is_open() && index_.generation() == generation &&
+         index_.log_file() != nullptr;
 }
 
 void QueueImpl::tell_syncs(WriterLock::Hold& hold) {

@@ -2,9 +2,10 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc,
-// queue_leases.cc, queue_serve.cc (receiving); queue_look.cc; queue_tail.cc; queue_together.cc (sends and acks in several queues at once);
-// queue_fix.cc; queue_sweep.cc; queue_copy.cc (for backups); queue_publish.cc (hot cache);
-// recovery.cc (reaping, harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
+// queue_leases.cc, queue_serve.cc (receiving); queue_look.cc; queue_tail.cc; queue_together.cc
+// (sends and acks in several queues at once); queue_fix.cc; queue_sweep.cc; queue_copy.cc (for
+// backups); queue_publish.cc (hot cache); recovery.cc (reaping, harvesting, reconciling);
+// rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
 // (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits

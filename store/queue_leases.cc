@@ -64,20 +64,29 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
                                                  RequestBoard::Post* post) {
   if (forked_ || closed_) refuse_after_fork();
   LeaseWork work;
+  bool served = false;
   const Act all = [&](Session& session) { act_on_leases(session, receipts, act, lost, work); };
   if (post == nullptr) {
     transact(layout::Purpose::kAcknowledge, all);
   } else if (!transact_or_post(layout::Purpose::kAcknowledge, all, *post)) {
+    served = true;
     const RequestBoard::Answer& answer = post->answer();
     work = {{answer.outcome}, {}, answer.generation, answer.outcome == LeaseOutcome::kDone, false};
     // What others committed is synced through our own log only if that is the same.
-    if (!has_open(answer.generation)) transact(layout::Purpose::kAcknowledge, all);
+    if (!has_open(answer.generation)) {
+      served = false;
+      transact(layout::Purpose::kAcknowledge, all);
+    }
   }
   // Whoever acknowledged it first may have been killed before his sync.
   const bool repeated =
       std::ranges::find(work.outcomes, LeaseOutcome::kRepeated) != work.outcomes.end();
   if ((work.changed || repeated) && after == AfterLease::kSync) {
     sync_log();
+    // Of a sync that another thread tried, and which failed, the kernel tells once.
+    if (served && index_doubtful_) {
+      throw Error(ErrorCode::kIo, "ack", name(), "the outcome is unknown: the disk refused a sync");
+    }
     // The index was rebuilt between commit and sync: what was committed there is not promised.
     if (lock_.peek().generation != work.generation) {
       work.outcomes.assign(work.outcomes.size(), LeaseOutcome::kLost);

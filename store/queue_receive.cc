@@ -95,12 +95,14 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   std::vector<Index::Claimed> claimed;
   std::vector<Loaded> loaded;
   bool others_may_have_some = false;
+  bool left_for_others = false;  // who may sleep beside it: they rely on whoever looks
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
   const Act act = [&](Session& session) {
     claimed.clear();
     loaded.clear();
     others_may_have_some = false;
+    left_for_others = false;
     *paused_now = false;
     if ((session.header.flags & layout::kPausedReceive) != 0) {
       const std::optional<Pause> pause = paused();
@@ -114,9 +116,11 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
-    if (auto adopted = adopt(session)) {
-      claimed.push_back(std::move(*adopted));
-      return;
+    if (!timed && options.from.empty()) {
+      if (auto adopted = adopt(session)) {
+        claimed.push_back(std::move(*adopted));
+        return;
+      }
     }
     const std::function<void()> move_due = [&] {
       others_may_have_some = QueueImpl::move_due(session) || others_may_have_some;
@@ -138,6 +142,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
     }
+    left_for_others = claimed.empty() && session.index.count(RowState::kReady).messages > 0;
     session.up_to_date = !unsynced;
     if (!unsynced) return;
     session.abandoned = claimed.empty();
@@ -167,6 +172,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   }
   // Only one of those who wait looks out for what becomes ready by itself.
   if (others_may_have_some) bell_.ring();
+  if (left_for_others && look.probe) bell_.wake_takers(1);
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
   if (timed && !claimed.empty()) sync_log();
 
@@ -201,6 +207,10 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
 // What is not of the common kind needs more than one row.
 bool QueueImpl::may_post(const ReceiveOptions& options, const Look& look) {
   const bool probes = look.probe && clock_->boot_ms() - last_probe_boot_ms_ >= kProbeEveryMs;
+  {
+    const std::lock_guard guard(doubtful_mutex_);
+    if (!doubtful_claims_.empty()) return false;  // what is perhaps ours already comes first
+  }
   return options.max == 1 && options.kind == LeaseKind::kBound && options.from.empty() &&
          options.lease.value_or(Milliseconds{1}).count() > 0 && !look.ahead && !probes;
 }

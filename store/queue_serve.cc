@@ -10,7 +10,7 @@ void QueueImpl::serve(Session& session, std::span<RequestBoard::Batch::Taken> re
   for (RequestBoard::Batch::Taken& one : requests) {
     // A dead one is reaped under byte 0 too: as long as its record is there, whatever it is given
     // will be found.
-    if (one.request.slot >= session.header.slots ||
+    if (one.request.slot >= session.header.slots || one.request.incarnation == 0 ||
         handles_.read_one(one.request.slot).incarnation != one.request.incarnation) {
       continue;
     }
@@ -63,7 +63,8 @@ std::optional<RequestBoard::Answer> QueueImpl::acknowledge_for(
 std::optional<Index::Claimed> QueueImpl::adopt(Session& session) {
   const std::lock_guard guard(doubtful_mutex_);
   while (!doubtful_claims_.empty()) {
-    auto claimed = session.index.claimed_with(doubtful_claims_.back(), handles_.incarnation());
+    auto claimed =
+        session.index.claimed_with(doubtful_claims_.back(), handles_.incarnation(), session.now);
     if (claimed) {
       session.after_commit.push_back([this, token = doubtful_claims_.back()] {
         const std::lock_guard again(doubtful_mutex_);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/futex.h"
+#include "core/record_codec.h"
 
 namespace spoolmq {
 namespace {
@@ -127,7 +128,8 @@ std::optional<RequestBoard::Answer> RequestBoard::read_answer(std::size_t place)
   const auto outcome = static_cast<std::uint8_t>(packed);
   const auto kind = static_cast<std::uint8_t>(packed >> 8);
   if (outcome > static_cast<std::uint8_t>(LeaseOutcome::kLost) ||
-      kind > static_cast<std::uint8_t>(names::SpoolKind::kBinary)) {
+      kind > static_cast<std::uint8_t>(names::SpoolKind::kBinary) ||
+      load(word(place, kLengthAt)) > record::kMaxRecordBytes) {
     return std::nullopt;
   }
   Answer answer;
@@ -272,8 +274,8 @@ void RequestBoard::wake() {
   told_.clear();
   for (std::size_t place = 0; place < places(); ++place) {
     if (phase_of(std::atomic_ref(state(place)).load()) != kPosted) continue;
-    wake_futex(state(place), 1);
-    return;
+    if (wake_futex(state(place), 1) > 0)
+      return;  // else it does not sleep yet, or its owner is dead
   }
 }
 

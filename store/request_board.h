@@ -57,7 +57,9 @@ class RequestBoard {
   };
 
   // `memory`: kBytes that were zero at first, in whole cache lines; empty: there is no board.
-  explicit RequestBoard(std::span<std::byte> memory = {}) : memory_(memory) {}
+  explicit RequestBoard(std::span<std::byte> memory = {}) : memory_(memory) {
+    told_.reserve(kPlaces);
+  }
 
   // One request, of a thread that waits for byte 0.
   class Post {

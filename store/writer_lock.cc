@@ -124,8 +124,12 @@ std::optional<WriterLock::Hold> WriterLock::take_or_post(layout::Purpose purpose
                                                          RequestBoard::Post& post) {
   std::optional<Hold> hold = take_within(purpose, longest_wait_, &post);
   if (post.end()) return std::nullopt;
-  if (!hold) throw Error(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
-  return hold;
+  if (hold) return hold;
+  const Error late(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
+  // An acknowledgement that may still be committed was not refused.
+  const bool may_come =
+      post.is_unknown() && post.request().kind == RequestBoard::Kind::kAcknowledge;
+  throw may_come ? late.of_unknown_outcome() : late;
 }
 
 std::optional<WriterLock::Hold> WriterLock::try_take(layout::Purpose purpose,
@@ -145,7 +149,10 @@ std::optional<WriterLock::Hold> WriterLock::take_within(layout::Purpose purpose,
     throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
   }
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clk::now());
-  if (!lock_file(std::max(left, std::chrono::milliseconds{0}), post)) return std::nullopt;
+  if (!lock_file(std::max(left, std::chrono::milliseconds{0}), post)) {
+    if (post != nullptr) post->end();  // before another thread of this handle may ask
+    return std::nullopt;
+  }
   Hold hold(*this, std::move(in_process));
   write_holder(purpose);
   hold.header_ = peek();

@@ -88,7 +88,7 @@ SAFEGUARDS = [
     Safeguard("requester-alive", "store/queue_serve.cc",
               "handles_.read_one(one.request.slot).incarnation != one.request.incarnation", "false",
               "store_test", "Combining.NothingIsClaimedForADeadHandle"),
-    Safeguard("doubtful-claim", "store/queue_impl.cc", "!post.is_unknown()", "true",
+    Safeguard("doubtful-claim", "store/queue_impl.cc", "if (post.is_unknown()) note_doubt();", "",
               "store_test", "Combining.AClaimWhoseMakerWasKilledIsReceivedAllTheSame"),
     Safeguard("paused-for-all", "store/queue_serve.cc",
               "(session.header.flags & layout::kPausedReceive) != 0", "false",

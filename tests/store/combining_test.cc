@@ -277,6 +277,74 @@ TEST_F(Combining, AnAckWhoseMakerWasKilledIsKnown) {
   EXPECT_EQ(drain(world_.queue()), (Bodies{"2", "3", "4"}));
 }
 
+// Somebody is at it, and does not come to an end.
+TEST_F(Combining, AnAckThatMayStillComeIsOfUnknownOutcome) {
+  OpenOptions impatient = StoreWorld::no_thread();
+  impatient.lock_wait = Milliseconds{300};
+  Queue asking = world_.open("q", impatient);
+  const Receipt receipt = claim(asking).receipt;
+  std::optional<ErrorCode> refused;
+  hold();
+  std::thread asks([&] { refused = refusal([&] { ack(asking, receipt); }); });
+  EXPECT_TRUE(wait_for_posts(1));
+  RequestBoard board(bell_.spare_bytes());
+  RequestBoard::Batch batch(board);
+  EXPECT_EQ(batch.take().size(), 1U);
+  asks.join();
+  let_go();
+  EXPECT_EQ(refused, ErrorCode::kIo);
+}
+
+TEST_F(Combining, AClaimThatMayStillComeIsNotLost) {
+  OpenOptions impatient = StoreWorld::no_thread();
+  impatient.lock_wait = Milliseconds{300};
+  Queue asking = world_.open("q", impatient);
+  asking.receive_batch({});
+  std::optional<ErrorCode> refused;
+  hold();
+  std::thread asks([&] { refused = refusal([&] { claim(asking); }); });
+  EXPECT_TRUE(wait_for_posts(1));
+  serve_and_die([](Index& index, const RequestBoard::Request& request, Now now) {
+    LeaseRequest lease;
+    lease.holder = request.incarnation;
+    lease.length_ms = 30'000;
+    lease.token = request.token;
+    EXPECT_EQ(index.claim(lease, now).size(), 1U);
+  });
+  asks.join();
+  let_go();
+  EXPECT_EQ(refused, ErrorCode::kTryAgain);
+  ReceiveOptions timed;
+  timed.kind = LeaseKind::kTimed;
+  EXPECT_EQ(body_of(asking.receive_batch(timed).at(0)), "2");  // that one's lease is bound
+  const Claimed got = claim(asking);
+  EXPECT_EQ(got.body, "1");
+  EXPECT_EQ(got.deliveries, 2);  // with the one that was only a look
+}
+
+class CombiningReadByAGroup : public Combining {
+ protected:
+  CombiningReadByAGroup() : Combining(read_by_a_group()) {}
+  static Settings read_by_a_group() {
+    Settings settings;
+    settings.mode = 0640;
+    return settings;
+  }
+};
+
+// Its members may write the page, and nothing else.
+TEST_F(CombiningReadByAGroup, NothingIsLeftOnThePage) {
+  OpenOptions impatient = StoreWorld::no_thread();
+  impatient.lock_wait = Milliseconds{100};
+  Queue asking = world_.open("q", impatient);
+  asking.receive_batch({});
+  hold();
+  EXPECT_EQ(refusal([&] { claim(asking); }), ErrorCode::kTryAgain);
+  let_go();
+  EXPECT_TRUE(
+      std::ranges::all_of(bell_.spare_bytes(), [](std::byte one) { return one == std::byte{0}; }));
+}
+
 class CombiningWithHistory : public Combining {
  protected:
   CombiningWithHistory() : Combining(with_history()) {}
