@@ -161,10 +161,8 @@ std::optional<WriterLock::Hold> WriterLock::take_within(layout::Purpose purpose,
 
 // False: not in time, or there is an answer.
 bool WriterLock::lock_file(std::chrono::milliseconds wait, RequestBoard::Post* post) {
-  using std::chrono::microseconds;
-  const Clk::time_point began = Clk::now();
-  const Clk::time_point deadline = began + wait;
-  microseconds pause{20};
+  const Clk::time_point deadline = Clk::now() + wait;
+  std::chrono::microseconds pause{20};
   while (!file_->try_lock(layout::kByteIndexWriter, 1, LockKind::kExclusive)) {
     if (Clk::now() >= deadline) return false;
     if (post == nullptr) {
@@ -172,8 +170,8 @@ bool WriterLock::lock_file(std::chrono::milliseconds wait, RequestBoard::Post* p
     } else if (post->wait(pause)) {
       return false;
     }
-    const auto waited = std::chrono::duration_cast<microseconds>(Clk::now() - began);
-    pause = std::min(pause * 2, std::clamp(waited / 8, microseconds{2000}, microseconds{50'000}));
+    // No longer: somebody may take it again and again, and leave it for moments only.
+    pause = std::min(pause * 2, std::chrono::microseconds{2000});
   }
   return true;
 }
