@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <latch>
 #include <set>
 #include <thread>
 
@@ -137,6 +138,7 @@ TEST(DedupeKey, LetsOneOfManyConcurrentSendersThrough) {
   StoreWorld world({}, On::kDisk);
   constexpr int kThreads = 8;
   std::vector<SendResult> results(kThreads);
+  std::latch together(kThreads);
   {
     Queue own = world.open();  // half of the senders use another handle
     std::vector<std::jthread> senders;
@@ -144,6 +146,7 @@ TEST(DedupeKey, LetsOneOfManyConcurrentSendersThrough) {
     for (int i = 0; i < kThreads; ++i) {
       senders.emplace_back([&, i] {
         Queue& queue = i % 2 == 0 ? shared : own;
+        together.arrive_and_wait();
         results[static_cast<std::size_t>(i)] =
             queue.send_checked(deduped(std::to_string(i), "the key"));
       });
