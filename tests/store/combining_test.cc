@@ -14,6 +14,7 @@
 #include "store/layout.h"
 #include "store/request_board.h"
 #include "store/writer_lock.h"
+#include "tests/store/killed_batch.h"
 #include "tests/store/store_world.h"
 
 namespace spoolmq::test {
@@ -65,12 +66,12 @@ class Combining : public ::testing::Test {
   // What a holder of byte 0 does who is killed behind his commit, before he has told anybody.
   void serve_and_die(const std::function<void(Index&, const RequestBoard::Request&, Now)>& act) {
     RequestBoard board(bell_.spare_bytes());
-    auto* const batch = new (killed_) RequestBoard::Batch(board);  // never destroyed
+    RequestBoard::Batch& batch = killed_batch(board);
     Index index(dir_);
     index.open(header().generation, header().transaction);
     const Now now{world_.clock().wall_ms(), world_.clock().boot_ms()};
     index.begin(now.wall_ms);
-    for (const RequestBoard::Batch::Taken& one : batch->take()) act(index, one.request, now);
+    for (const RequestBoard::Batch::Taken& one : batch.take()) act(index, one.request, now);
     index.prepare_commit();
     index.commit();
   }
@@ -80,7 +81,6 @@ class Combining : public ::testing::Test {
   std::shared_ptr<Dir> dir_ = world_.queue_dir();
   Doorbell bell_{SharedMemory(dir_->status(), dir_->path(), Settings{}.mode), true};
   std::unique_ptr<File> holder_;
-  alignas(RequestBoard::Batch) std::byte killed_[sizeof(RequestBoard::Batch)];
 };
 
 struct Claimed {

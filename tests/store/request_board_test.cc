@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/store/killed_batch.h"
 #include "tests/store/store_world.h"
 
 namespace spoolmq::test {
@@ -136,11 +137,7 @@ TEST_F(Board, WhatIsLeftWhileItIsTakenIsUnknown) {
 TEST_F(Board, ATakerThatWasKilledLeavesAnUnknownRequest) {
   RequestBoard::Post post(asking_, claim_);
   put_up(post);
-  // Never destroyed, as one of a process that was killed.
-  alignas(RequestBoard::Batch) std::byte killed[sizeof(RequestBoard::Batch)];
-  ASSERT_EQ(
-      std::construct_at(reinterpret_cast<RequestBoard::Batch*>(killed), holding_)->take().size(),
-      1U);
+  ASSERT_EQ(killed_batch(holding_).take().size(), 1U);
   EXPECT_FALSE(post.end());
   EXPECT_TRUE(post.is_unknown());
   EXPECT_TRUE(RequestBoard::Batch(holding_).take().empty());
