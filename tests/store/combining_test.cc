@@ -95,6 +95,15 @@ Claimed claim(Queue& queue) {
 }
 LeaseOutcome ack(Queue& queue, const Receipt& receipt) { return queue.ack({&receipt, 1}).at(0); }
 
+// For serve_and_die.
+void claim_one(Index& index, const RequestBoard::Request& request, Now now) {
+  LeaseRequest lease;
+  lease.holder = request.incarnation;
+  lease.length_ms = 30'000;
+  lease.token = request.token;
+  EXPECT_EQ(index.claim(lease, now).size(), 1U);
+}
+
 TEST_F(Combining, ClaimsOfAllAreOneTransaction) {
   std::array<Claimed, 3> got;
   const std::uint64_t before = header().transaction;
@@ -235,16 +244,7 @@ TEST_F(Combining, NothingIsClaimedForADeadHandle) {
 TEST_F(Combining, AClaimWhoseMakerWasKilledIsReceivedAllTheSame) {
   Claimed got;
   together(
-      1, [&](std::size_t) { got = claim(queues_[0]); },
-      [&] {
-        serve_and_die([](Index& index, const RequestBoard::Request& request, Now now) {
-          LeaseRequest lease;
-          lease.holder = request.incarnation;
-          lease.length_ms = 30'000;
-          lease.token = request.token;
-          EXPECT_EQ(index.claim(lease, now).size(), 1U);
-        });
-      });
+      1, [&](std::size_t) { got = claim(queues_[0]); }, [&] { serve_and_die(claim_one); });
   EXPECT_EQ(got.body, "1");
   EXPECT_EQ(got.deliveries, 1);
   EXPECT_EQ(ack(queues_[0], got.receipt), LeaseOutcome::kDone);
@@ -304,13 +304,7 @@ TEST_F(Combining, AClaimThatMayStillComeIsNotLost) {
   hold();
   std::thread asks([&] { refused = refusal([&] { claim(asking); }); });
   EXPECT_TRUE(wait_for_posts(1));
-  serve_and_die([](Index& index, const RequestBoard::Request& request, Now now) {
-    LeaseRequest lease;
-    lease.holder = request.incarnation;
-    lease.length_ms = 30'000;
-    lease.token = request.token;
-    EXPECT_EQ(index.claim(lease, now).size(), 1U);
-  });
+  serve_and_die(claim_one);
   asks.join();
   let_go();
   EXPECT_EQ(refused, ErrorCode::kTryAgain);
