@@ -10,6 +10,7 @@
 
 #include "adapters/descriptor.h"
 #include "adapters/passcode_hash.h"
+#include "core/read_to_end.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -53,18 +54,11 @@ OpenFile open_checked(const std::string& path) {
 }
 
 std::string read_all(const OpenFile& file, const std::string& path) {
-  std::string text(kMostPasswordFileBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(file.descriptor.number(), text.data() + size, text.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) refuse_errno(path);
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  if (size > kMostPasswordFileBytes) refuse(path, "it is longer than 1 MiB");
-  text.resize(size);
-  return text;
+  std::optional<std::string> text =
+      read_to_end(file.descriptor.number(), kMostPasswordFileBytes + 1);
+  if (!text) refuse_errno(path);
+  if (text->size() > kMostPasswordFileBytes) refuse(path, "it is longer than 1 MiB");
+  return *std::move(text);
 }
 
 }  // namespace

@@ -5,10 +5,13 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "adapters/descriptor.h"
 #include "adapters/socket_keys.h"
+#include "core/read_to_end.h"
 #include "core/text.h"
 
 namespace spoolmq::adapters {
@@ -36,11 +39,9 @@ std::string whole_file(const std::string& path) {
     throw Error(ErrorCode::kConfiguration, "read the login", path,
                 "others than its owner may read or write it");
   }
-  std::string text(kMostLoginBytes, '\0');
-  const ssize_t got = ::read(file.number(), text.data(), text.size());
-  if (got < 0) throw Error::from_errno(errno, "read the login", path);
-  text.resize(static_cast<std::size_t>(got));
-  return text;
+  std::optional<std::string> text = read_to_end(file.number(), kMostLoginBytes);
+  if (!text) throw Error::from_errno(errno, "read the login", path);
+  return *std::move(text);
 }
 
 std::string take_line(std::string_view& text) {

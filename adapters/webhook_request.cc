@@ -13,6 +13,7 @@
 
 #include "adapters/descriptor.h"
 #include "core/check.h"
+#include "core/read_to_end.h"
 #include "core/text.h"
 #include "core/units.h"
 #include "spoolmq/error.h"
@@ -40,12 +41,10 @@ std::string read_private(const std::string& path) {
   if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
     refuse(path, "others may read or write it: chmod 600, or 640 for one group");
   }
-  std::string text(kMostFileBytes + 1, '\0');
-  const ssize_t size = ::pread(file.number(), text.data(), text.size(), 0);
-  if (size < 0) refuse(path, std::generic_category().message(errno));
-  if (static_cast<std::size_t>(size) > kMostFileBytes) refuse(path, "it is longer than 64 KiB");
-  text.resize(static_cast<std::size_t>(size));
-  return text;
+  std::optional<std::string> text = read_to_end(file.number(), kMostFileBytes + 1);
+  if (!text) refuse(path, std::generic_category().message(errno));
+  if (text->size() > kMostFileBytes) refuse(path, "it is longer than 64 KiB");
+  return *std::move(text);
 }
 
 std::string_view without_end(std::string_view line) {

@@ -5,8 +5,10 @@
 
 #include <cerrno>
 #include <ctime>
+#include <optional>
 
 #include "core/check.h"
+#include "core/read_to_end.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq {
@@ -32,18 +34,14 @@ std::int64_t SystemClock::boot_us() const { return read_us(CLOCK_BOOTTIME); }
 std::string SystemClock::boot_id() const {
   const int fd = open(kBootIdPath, O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw Error::from_errno(errno, "read the boot id", kBootIdPath);
-  std::string id(kBootIdLength, '\0');
-  ssize_t got = 0;
-  do {
-    got = read(fd, id.data(), id.size());
-  } while (got < 0 && errno == EINTR);
+  const std::optional<std::string> id = read_to_end(fd, kBootIdLength);
   const int read_error = errno;
   close(fd);
-  if (got < 0) throw Error::from_errno(read_error, "read the boot id", kBootIdPath);
-  if (got != static_cast<ssize_t>(kBootIdLength)) {
+  if (!id) throw Error::from_errno(read_error, "read the boot id", kBootIdPath);
+  if (id->size() != kBootIdLength) {
     throw Error(ErrorCode::kIo, "read the boot id", kBootIdPath, "it is not 36 characters long");
   }
-  return id;
+  return *id;
 }
 
 }  // namespace spoolmq
