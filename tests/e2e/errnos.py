@@ -1,11 +1,17 @@
-"""The command line while the kernel refuses one of its calls (strace -e inject): errnos.py SPOOLMQ SAMPLE [SEED]
+"""The command line while the kernel refuses one of its calls (strace -e inject): errnos.py SPOOLMQ SAMPLE [SEED [JOBS]]
 
 Every command of COMMANDS runs on a copy of a root that has a few messages; at the Nth call of one
 kind that concerns the root, or at all from the Nth on, the kernel answers an error. The command must end in time, with an exit code of the contract and,
 from 64 on, with one line that says what, on what and why. Then the same root is looked at without
 faults: what was confirmed is there once, and what was refused is not there, or once where the outcome
-was said to be unknown. SAMPLE: how many of all combinations are tried, or `all`."""
+was said to be unknown. SAMPLE: how many of all combinations are tried, or `all`; JOBS: how many at a
+time (they wait more than they compute).
 
+errnos.py SPOOLMQ short SHIM ROUNDS [SEED]: the same commands while reads and writes move fewer bytes
+than were asked for (short_io_shim.cc), which must change nothing."""
+
+import concurrent.futures
+import itertools
 import json
 import os
 import random
@@ -89,6 +95,8 @@ class World:
 
 
 BEFORE = ("first", "second", "third")
+STRACE = ("strace", "-f", "-qq")
+LARGE = "".join(map(str, range(100_000)))  # kept beside its message
 
 
 def once(bodies, wanted, what):
@@ -182,6 +190,7 @@ COMMANDS = {
         check_send,
         ["a", "b", "c", "d"],
     ),
+    "send-large": (lambda w: ["send", "q", "-"], LARGE.encode(), check_send, [LARGE]),
     "receive": (lambda w: ["receive", "q", "--ack"], b"", check_receive, None),
     "ack": (lambda w: ["ack", "q", "RECEIPT"], b"", check_ack, "RECEIPT"),
     "import": (lambda w: ["import", "q", w.work + "/in"], b"", check_import, None),
@@ -196,7 +205,7 @@ class Rig:
     def __init__(self, program, base):
         self.program = os.path.abspath(program)
         self.base = base
-        self.serial = 0
+        self.serials = itertools.count(1)
         self.receipt = ""
         template = World(self.program, base, "template")
         for name in ("root", "in", "out"):
@@ -205,6 +214,7 @@ class Rig:
             with open(os.path.join(template.work, "in", name), "w") as file:
                 file.write(name)
         template.plain("create", "q", "--max-failures", "1000", "--backoff", "0s")
+        template.plain("config", "q", "body-inline=64K")
         template.plain("create", "r")
         for body in BEFORE:
             template.plain("send", "q", body)
@@ -215,19 +225,19 @@ class Rig:
         self.receipt = told["receipt"]
 
     def copy(self, of=None):
-        self.serial += 1
-        world = World(self.program, self.base, f"world{self.serial}")
+        world = World(self.program, self.base, f"world{next(self.serials)}")
         shutil.copytree((of or self.template).work, world.work, copy_function=shutil.copy2)
         return world
 
     def world_of(self, name):
         return self.copy(self.leased if name == "ack" else None)
 
-    def run(self, name, world, strace):
+    def run(self, name, world, before, environment=None):
         words, stdin, _, _ = COMMANDS[name]
         command = [self.receipt if w == "RECEIPT" else w for w in words(world)]
         started = subprocess.Popen(
-            ["strace", "-f", "-qq", *strace, *world.args(*command)],
+            [*before, *world.args(*command)],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -246,7 +256,7 @@ class Rig:
         world = self.world_of(name)
         trace = world.work + ".trace"
         wanted = "trace=" + ",".join("?" + call for call in ERRNOS)
-        code, _, err = self.run(name, world, ["-y", "-o", trace, "-e", wanted])
+        code, _, err = self.run(name, world, [*STRACE, "-y", "-o", trace, "-e", wanted])
         if code != 0:
             raise Wrong(f"without any fault {name} exits with {code}: {err}")
         counts, found = {}, set()
@@ -265,15 +275,18 @@ class Rig:
         for name in COMMANDS:
             for call, number in self.calls(name):
                 for error in ERRNOS[call].split():
-                    for last in ("", "+"):
+                    # For good there is no such signal.
+                    for last in ("",) if error == "EINTR" else ("", "+"):
                         yield name, call, number, error, last
 
     def attempt(self, name, call, number, error, last):
-        if error == "EINTR":
-            last = ""  # for good there is no such signal
-        world = self.world_of(name)
+        """The exit code of one refusal."""
         inject = f"inject={call}:error={error}:when={number}{last}"
-        code, out, err = self.run(name, world, ["-o", "/dev/null", "-e", f"trace={call}", "-e", inject])
+        return self.judge(name, [*STRACE, "-o", "/dev/null", "-e", f"trace={call}", "-e", inject])
+
+    def judge(self, name, before, environment=None):
+        world = self.world_of(name)
+        code, out, err = self.run(name, world, before, environment)
         try:
             if code not in CONTRACT:
                 raise Wrong(f"exit {code}: {err}")
@@ -291,10 +304,33 @@ class Rig:
         return code
 
 
+def short(program, shim, rounds, seed):
+    with tempfile.TemporaryDirectory() as base:
+        rig = Rig(program, base)
+        count = os.path.join(base, "count")
+        environment = {**os.environ, "LD_PRELOAD": os.path.abspath(shim), "SHORT_IO_COUNT": count}
+        cut = 0
+        for name in COMMANDS:
+            for turn in range(rounds):
+                environment["SHORT_IO_SEED"] = str(seed + turn)
+                code = rig.judge(name, [], environment)
+                if code != 0:
+                    raise Wrong(f"{name}: exit {code} where calls are short only")
+            now = int.from_bytes(open(count, "rb").read(), "little")
+            if now == cut:
+                raise Wrong(f"{name}: no call of it was cut short")
+            cut = now
+    print(f"{rounds} rounds of {len(COMMANDS)} commands, {cut} calls cut short")
+
+
 def main():
     program, sample = sys.argv[1], sys.argv[2]
+    if sample == "short":
+        seed = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+        return short(program, sys.argv[3], int(sys.argv[4]), seed)
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    wrong = 0
+    jobs = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    wrong, tried = 0, 0
     codes = {}
     with tempfile.TemporaryDirectory() as base:
         rig = Rig(program, base)
@@ -302,15 +338,17 @@ def main():
         every = len(trials)
         if sample != "all":
             trials = random.Random(seed).sample(trials, min(int(sample), every))
-        for trial in trials:
-            try:
-                code = rig.attempt(*trial)
-                codes[code] = codes.get(code, 0) + 1
-            except Wrong as what:
-                wrong += 1
-                print(" ".join(map(str, trial)) + ": " + str(what), file=sys.stderr, flush=True)
-                if wrong >= 40 and sample != "all":
-                    break
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            waiting = {pool.submit(rig.attempt, *trial): trial for trial in trials}
+            for done in concurrent.futures.as_completed(waiting):
+                tried += 1
+                if tried % 1000 == 0:
+                    print(f"{tried} of {len(trials)}", file=sys.stderr, flush=True)
+                try:
+                    codes[done.result()] = codes.get(done.result(), 0) + 1
+                except Wrong as what:
+                    wrong += 1
+                    print(" ".join(map(str, waiting[done])) + ": " + str(what), file=sys.stderr, flush=True)
     print(f"{len(trials)} of {every} refusals, {wrong} violations; exit codes {dict(sorted(codes.items()))}")
     sys.exit(1 if wrong else 0)
 
