@@ -161,7 +161,12 @@ bool AppendWriter::is_old() {
     since_ms = status.mtime_ns / kNsPerMs;
     identity_.set_since(file_.name(), file_.inode(), *since_ms);
   }
-  return clock_.wall_ms() - *since_ms >= settings_.rotate_every.count();
+  const std::int64_t now_ms = clock_.wall_ms();
+  if (*since_ms > now_ms) {  // the clock was set back: it is as old as it can be told to be
+    since_ms = now_ms;
+    identity_.set_since(file_.name(), file_.inode(), now_ms);
+  }
+  return now_ms - *since_ms >= settings_.rotate_every.count();
 }
 
 bool AppendWriter::put_aside(const KeepGoing& keep_going) {

@@ -50,8 +50,7 @@ std::vector<FileReason> ImportSession::explain(const std::string& path) {
   if (refused_.contains(identity)) {
     return only("refused", "the queue refused it; without `errors` it stays until it changes");
   }
-  if (const auto unfit =
-          find_unfit(*status, known.has_value(), parts_.clock.wall_ms(), parts_.settings)) {
+  if (const auto unfit = find_unfit(*status, known.has_value(), age_ms(*status), parts_.settings)) {
     return {FileReason{unfit->rule, unfit->why, unfit->left_ms, {}}};
   }
   if (held_) reasons.push_back({"high-mark", *held_, {}, {}});

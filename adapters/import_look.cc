@@ -12,6 +12,7 @@
 namespace spoolmq::adapters {
 namespace {
 
+constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kEntriesPerTurn = 4096;
 constexpr std::size_t kAgainPerTurn = 4096;
 constexpr std::int64_t kForgetAbsentAfterMs = std::int64_t{7} * 24 * 60 * 60 * 1000;
@@ -95,6 +96,13 @@ bool ImportSession::done_file_is_there(const std::string& path) {
       .has_value();
 }
 
+// Where the clock was set back, or its writer's goes ahead, a file is from tomorrow: what we have
+// seen of it counts, too, or it would be too young until then.
+std::int64_t ImportSession::age_ms(const FileStatus& status) const {
+  return std::max<std::int64_t>(parts_.clock.wall_ms() - status.mtime_ns / kNsPerMs,
+                                readiness_.unchanged_ms(status, parts_.clock.boot_ms()));
+}
+
 // From outside: nothing is opened. Every file is sampled, also one that is not taken yet: a close
 // that was seen under a temporary name counts for the final one.
 void ImportSession::see(const std::string& path, const FileStatus& status) {
@@ -109,7 +117,7 @@ void ImportSession::see(const std::string& path, const FileStatus& status) {
   }
   const FileIdentity file = identity_of(status);
   if (settled_.contains(file) || refused_.contains(file)) return;
-  const auto unfit = find_unfit(status, true, parts_.clock.wall_ms(), parts_.settings);
+  const auto unfit = find_unfit(status, true, age_ms(status), parts_.settings);
   if (unfit) {
     if (!unfit->left_ms) return;
     waiting_.add(path, now + *unfit->left_ms);

@@ -28,7 +28,7 @@ bool is_selected(std::string_view relative, const ImportSettings& settings) {
   return settings.include.empty() || matches(settings.include, relative);
 }
 
-std::optional<Unfit> find_unfit(const FileStatus& status, bool is_known, std::int64_t wall_ms,
+std::optional<Unfit> find_unfit(const FileStatus& status, bool is_known, std::int64_t age_ms,
                                 const ImportSettings& settings) {
   if (status.kind != FileKind::kRegular) {
     return Unfit{"kind", "it is not a regular file", {}, true};
@@ -52,7 +52,6 @@ std::optional<Unfit> find_unfit(const FileStatus& status, bool is_known, std::in
                  {},
                  true};
   }
-  const std::int64_t age_ms = wall_ms - status.mtime_ns / kNsPerMs;
   if (age_ms < settings.min_age.count()) {
     const std::int64_t left_ms = settings.min_age.count() - age_ms;
     return Unfit{"age", "younger than min-age " + format_duration(settings.min_age), left_ms};

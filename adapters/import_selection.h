@@ -21,8 +21,8 @@ struct Unfit {
   bool is_passed_over = false;          // not what this import is for; else it is left, and counted
 };
 // nullopt: it may be taken. `is_known`: a row of imports.db speaks of it, so that a second link may
-// be the queue's own.
-std::optional<Unfit> find_unfit(const FileStatus& status, bool is_known, std::int64_t wall_ms,
+// be the queue's own. `age_ms`: since its last write.
+std::optional<Unfit> find_unfit(const FileStatus& status, bool is_known, std::int64_t age_ms,
                                 const ImportSettings& settings);
 
 }  // namespace spoolmq::adapters

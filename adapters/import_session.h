@@ -71,6 +71,7 @@ class ImportSession {
   watcher::Verdict look_at_open(const std::string& path, File& file, const FileStatus& status);
   void count_waiting();
   [[nodiscard]] Adapter::Turn next_turn(bool more);
+  [[nodiscard]] std::int64_t age_ms(const FileStatus& status) const;
   std::optional<FileStatus> status_of(const std::string& path);
   std::unique_ptr<File> open(const std::string& path);
 

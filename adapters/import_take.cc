@@ -97,8 +97,7 @@ void ImportSession::try_file(const std::string& path) {
     known->file = identity;
     return batch_->add_known(std::move(*known), path);
   }
-  if (const auto unfit =
-          find_unfit(status, known.has_value(), parts_.clock.wall_ms(), parts_.settings)) {
+  if (const auto unfit = find_unfit(status, known.has_value(), age_ms(status), parts_.settings)) {
     if (!unfit->is_passed_over) blocked_.insert(path);
     return;
   }

@@ -147,6 +147,11 @@ std::optional<std::int64_t> Readiness::again_after_close(const Sighting& seen,
 
 // ---- What was seen
 
+bool Readiness::is_same(const Sighting& seen, const FileStatus& status) {
+  return seen.size == status.size && seen.mtime_ns == status.mtime_ns &&
+         seen.ctime_ns == status.ctime_ns;
+}
+
 Readiness::Sighting& Readiness::sample(const FileStatus& status, std::int64_t now_boot_ms) {
   const auto [found, is_new] = sightings_.try_emplace(key_of(status));
   Sighting& seen = found->second;
@@ -154,7 +159,7 @@ Readiness::Sighting& Readiness::sample(const FileStatus& status, std::int64_t no
   const bool times_were_set = !is_new && seen.size == status.size &&
                               status.mtime_ns < status.ctime_ns && status.mtime_ns < seen.mtime_ns;
   if (!same_content && !times_were_set) seen.closed_boot_ms = kNever;
-  if (!same_content || seen.ctime_ns != status.ctime_ns) {
+  if (is_new || !is_same(seen, status)) {
     seen.size = status.size;
     seen.mtime_ns = status.mtime_ns;
     seen.ctime_ns = status.ctime_ns;
@@ -173,6 +178,12 @@ void Readiness::modified(const FileStatus& status) {
   if (found == sightings_.end()) return;
   found->second.closed_boot_ms = kNever;
   found->second.round = round_;
+}
+
+std::int64_t Readiness::unchanged_ms(const FileStatus& status, std::int64_t now_boot_ms) const {
+  const auto found = sightings_.find(key_of(status));
+  if (found == sightings_.end() || !is_same(found->second, status)) return 0;
+  return now_boot_ms - found->second.unchanged_since_boot_ms;
 }
 
 void Readiness::begin_round() { ++round_; }

@@ -66,6 +66,8 @@ class Readiness {
   void begin_round();
   void end_round();
   void forget(const FileStatus& status);
+  // How long it has been seen as it is, by whatever looked; 0: not yet, or not so.
+  [[nodiscard]] std::int64_t unchanged_ms(const FileStatus& status, std::int64_t now_boot_ms) const;
   [[nodiscard]] std::size_t remembered() const { return sightings_.size(); }
 
  private:
@@ -90,6 +92,7 @@ class Readiness {
     std::uint32_t round = 0;
   };
   static_assert(sizeof(Sighting) <= 48);
+  static bool is_same(const Sighting& seen, const FileStatus& status);
 
   Sighting& sample(const FileStatus& status, std::int64_t now_boot_ms);
   [[nodiscard]] Verdict judge_writers(const FileStatus& status, Writers writers,

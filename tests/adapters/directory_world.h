@@ -3,6 +3,7 @@
 // is what the next process finds after a cut.
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,16 +24,20 @@ namespace spoolmq::adapters::test {
 // Runs ahead of the times that the twin gives its files, so that they are old enough to be taken.
 class LateClock final : public Clock {
  public:
-  [[nodiscard]] std::int64_t wall_ms() const override { return system_.wall_ms() + ahead_ms; }
+  [[nodiscard]] std::int64_t wall_ms() const override {
+    return system_.wall_ms() + ahead_ms + stepped_ms_;
+  }
   [[nodiscard]] std::int64_t boot_ms() const override { return system_.boot_ms() + ahead_ms; }
   [[nodiscard]] std::string boot_id() const override {
     return "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + boot);
   }
+  void step_wall(std::chrono::milliseconds by) { stepped_ms_ += by.count(); }
   int boot = 1;                                 // a power cut ends it
   std::atomic<std::int64_t> ahead_ms = 60'000;  // a test sets it while an adapter runs
 
  private:
   SystemClock system_;
+  std::atomic<std::int64_t> stepped_ms_ = 0;
 };
 
 enum class Cut : std::uint8_t { kPowerNamesLost, kPowerNamesKept, kKill };

@@ -116,6 +116,20 @@ TEST(ExportAppend, PutsAnOldFileAsideEvenWithoutMessages) {
   EXPECT_EQ(world.files("out"), (Files{{"x.1.log", "one\ntwo\n"}, {"x.log", "three\n"}}));
 }
 
+TEST(ExportAppend, KeepsNoFileForLongerWhereTheClockIsSetBack) {
+  DirectoryWorld world;
+  ExportSettings settings = append_to("x.log");
+  settings.rotate_every = std::chrono::hours{1};
+  send(world, {"one"});
+  world.export_to_out(settings);
+  world.clock().step_wall(-std::chrono::hours{24});
+  world.export_to_out(settings);
+  EXPECT_EQ(world.files("out"), (Files{{"x.log", "one\n"}}));
+  world.clock().ahead_ms += 3'700'000;
+  world.export_to_out(settings);
+  EXPECT_EQ(world.files("out"), (Files{{"x.1.log", "one\n"}}));
+}
+
 TEST(ExportAppend, WritesToTheFileOfTheMoment) {
   DirectoryWorld world;
   ExportSettings settings = append_to("log-{date:%s}");

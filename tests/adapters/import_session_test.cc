@@ -133,6 +133,26 @@ TEST(ImportSession, LeavesWhatIsOutsideItsSizesAndCountsWhatIsTooYoung) {
   EXPECT_EQ(world.files("in").size(), 2U);
 }
 
+TEST(ImportSession, WaitsNoLongerThanItsMinAgeForAFileFromTomorrow) {
+  DirectoryWorld world;
+  world.put("in", "a", "alpha");
+  ImportSettings settings = first_look();
+  settings.min_age = std::chrono::milliseconds(60'000);
+  ImportRig rig(world, settings);
+  world.clock().step_wall(-std::chrono::hours{24});
+  EXPECT_EQ(rig.run().imported, 0U);
+  const Adapter::Turn turn = rig.turn();
+  EXPECT_LE(turn.next_boot_ms - world.clock().boot_ms(), 60'000);
+  world.clock().ahead_ms += 50'000;
+  world.dir("in")->open("a", Access::kReadWrite)->write_at(as_bytes("longer than before"), 0);
+  rig.hint(Kind::kClosed, "a");
+  EXPECT_EQ(rig.run().imported, 0U);
+  world.clock().ahead_ms += 50'000;  // of what was written last, not yet
+  EXPECT_EQ(rig.run().imported, 0U);
+  world.clock().ahead_ms += 10'000;
+  EXPECT_EQ(rig.run().imported, 1U);
+}
+
 TEST(ImportSession, NamesAreAnyBytes) {
   const Paths names = {"new\nline", "caf\xe9", std::string(255, 'x'), "-rf", "\x1b[31m", "a\\b"};
   DirectoryWorld world;
