@@ -185,14 +185,14 @@ start serve "$spoolmq" --root "$root" serve
 until_true service_answers
 until_true receives_udp "$port"
 measure() { timeout 60 python3 "$clients" latency "127.0.0.1:$port" 100 || fail "latency"; }
-for try in 1 2 3; do
-  alone=$(measure)
+for try in 1 2 3 4 5; do
+  alone=$(least "${alone-}" "$(measure)")
   seq 200 | mq send r --lines >/dev/null
   until_true waits
-  beside=$(measure)
+  beside=$(least "${beside-}" "$(measure)")
   mq purge r --state ready ALL >/dev/null
   ((beside <= 2 * alone)) && break
-  ((try < 3)) || fail "an answer takes $alone µs, beside a slow receiver $beside"
+  ((try < 5)) || fail "an answer takes $alone µs, beside a slow receiver $beside"
 done
 stop serve || fail "serve"
 kill_now receiver
