@@ -40,6 +40,7 @@ class Storm {
     settings.lease = Milliseconds{600'000};  // nobody's ends while he lives
     settings.max_failures = 1'000'000;
     settings.backoff = Milliseconds{1};
+    settings.dedupe_window = std::chrono::hours{48};  // one id each, however long it takes
     root.create_queue("q", settings);
     for (std::size_t i = 0; i < kProducers + kConsumers; ++i) {
       workers_.push_back(start(i < kProducers ? "produce" : "consume"));
