@@ -99,8 +99,9 @@ bool ImportSession::done_file_is_there(const std::string& path) {
 // Where the clock was set back, or its writer's goes ahead, a file is from tomorrow: what we have
 // seen of it counts, too, or it would be too young until then.
 std::int64_t ImportSession::age_ms(const FileStatus& status) const {
-  return std::max<std::int64_t>(parts_.clock.wall_ms() - status.mtime_ns / kNsPerMs,
-                                readiness_.unchanged_ms(status, parts_.clock.boot_ms()));
+  const std::int64_t by_clock = parts_.clock.wall_ms() - status.mtime_ns / kNsPerMs;
+  if (by_clock >= parts_.settings.min_age.count()) return by_clock;
+  return std::max(by_clock, readiness_.unchanged_ms(status, parts_.clock.boot_ms()));
 }
 
 // From outside: nothing is opened. Every file is sampled, also one that is not taken yet: a close

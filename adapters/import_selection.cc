@@ -10,8 +10,6 @@
 namespace spoolmq::adapters {
 namespace {
 
-constexpr std::int64_t kNsPerMs = 1'000'000;
-
 bool matches(const std::vector<std::string>& patterns, std::string_view relative) {
   const std::string_view name = split_path(relative).name;
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
