@@ -1,9 +1,11 @@
 # Reads every message of a RabbitMQ queue by STOMP and leaves it there; prints "ID BODY" of each, ID
-# being the header that is asked for. It knows nothing of spoolmq.
-#   stomp_look.py PORT DESTINATION ID-HEADER COUNT
+# being the header that is asked for. It reads until none comes for QUIET seconds: what the broker says
+# of a queue's length is seconds old, and of a node that has just come back, older. It knows nothing
+# of spoolmq.
+#   stomp_look.py PORT DESTINATION ID-HEADER QUIET
 import socket, sys
 
-port, destination, name, count = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+port, destination, name, quiet = int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 AT_ONCE = 1000  # a quorum queue gives one consumer 2000 at most that are not acknowledged
 
 
@@ -26,28 +28,35 @@ def frames(s):
         buffer += piece
 
 
-def subscribed(at_once):
+def subscribed():
     s = socket.create_connection(("127.0.0.1", port), 30)
-    s.settimeout(30)
+    s.settimeout(quiet)
     for command, *headers in (
         ("CONNECT", "accept-version:1.2", "host:/", "login:guest", "passcode:guest"),
-        ("SUBSCRIBE", "id:1", "destination:" + destination, "ack:client", f"prefetch-count:{at_once}",
+        ("SUBSCRIBE", "id:1", "destination:" + destination, "ack:client", f"prefetch-count:{AT_ONCE}",
          "x-queue-type:quorum", "durable:true", "auto-delete:false"),
     ):
         s.sendall("\n".join([command] + headers).encode() + b"\n\n\0")
     return s
 
 
-sessions, seen = [], 0
-while seen < count:
-    here = min(AT_ONCE, count - seen)
-    sessions.append(subscribed(here))  # the others keep what they have until all is seen
-    for command, headers, body in frames(sessions[-1]):
-        if command == "ERROR":
-            sys.exit(headers.get("message", "") + ": " + body)
-        if command != "MESSAGE":
-            continue
-        print(headers.get(name), body)
-        seen, here = seen + 1, here - 1
-        if here == 0:
-            break
+def look(s):
+    """Prints up to AT_ONCE messages; whether there may be more."""
+    here = 0
+    try:
+        for command, headers, body in frames(s):
+            if command == "ERROR":
+                sys.exit(headers.get("message", "") + ": " + body)
+            if command != "MESSAGE":
+                continue
+            print(headers.get(name), body)
+            here += 1
+            if here == AT_ONCE:
+                return True
+    except socket.timeout:
+        return False
+
+
+sessions = [subscribed()]
+while look(sessions[-1]):
+    sessions.append(subscribed())  # the others keep what they have until all is seen
