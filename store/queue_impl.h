@@ -360,8 +360,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     std::uint64_t end = 0;
   };
   using Ahead = std::optional<Doorbell::Announcement>;
+  // At the handles, for dead ones.
+  enum class Probe {
+    kNo,
+    kUnlessDone,  // by somebody else, while this one waited for byte 0
+    kYes,
+  };
   struct Look {
-    bool probe = false;  // at the handles, for dead ones
+    Probe probe = Probe::kNo;
     Ahead ahead;
     Waiter* waiter = nullptr;  // leaves before what was announced becomes durable
   };

@@ -138,7 +138,9 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       claimed = session.index.claim(request, session.now);
     }
     const bool long_ago = session.now.boot_ms - last_probe_boot_ms_ >= kProbeEveryMs;
-    if (look.probe && (long_ago || claimed.empty())) {
+    const bool probes =
+        look.probe == Probe::kYes || (look.probe == Probe::kUnlessDone && nobody_watches());
+    if (probes && (long_ago || claimed.empty())) {
       others_may_have_some = probe_slots(session) || others_may_have_some;
       if (claimed.empty()) claimed = session.index.claim(request, session.now);
     }
@@ -172,7 +174,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   }
   // Only one of those who wait looks out for what becomes ready by itself.
   if (others_may_have_some) bell_.ring();
-  if (left_for_others && look.probe) bell_.wake_takers(1);
+  if (left_for_others && look.probe != Probe::kNo) bell_.wake_takers(1);
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
   if (timed && !claimed.empty()) sync_log();
 
@@ -206,7 +208,8 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
 
 // What is not of the common kind needs more than one row.
 bool QueueImpl::may_post(const ReceiveOptions& options, const Look& look) {
-  const bool probes = look.probe && clock_->boot_ms() - last_probe_boot_ms_ >= kProbeEveryMs;
+  const bool probes =
+      look.probe != Probe::kNo && clock_->boot_ms() - last_probe_boot_ms_ >= kProbeEveryMs;
   {
     const std::lock_guard guard(doubtful_mutex_);
     if (!doubtful_claims_.empty()) return false;  // what is perhaps ours already comes first
@@ -304,7 +307,9 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     std::vector<Delivery> deliveries;
     bool met_damage = false;
     do {
-      const bool probe = last_look || watching || nobody_watches();
+      const Probe probe = last_look || watching ? Probe::kYes
+                          : nobody_watches()    ? Probe::kUnlessDone
+                                                : Probe::kNo;
       deliveries = try_receive(options, {probe, std::exchange(ahead, {}), &waiter}, &paused_now,
                                &met_damage);
     } while (deliveries.empty() && met_damage);

@@ -2,7 +2,8 @@
 // Byte 0 of `lock`: whoever holds it may write the index. Held for microseconds, a checkpoint or a
 // rebuild; its holder's pid, purpose and start stand in the file first, so that whoever waits in
 // vain can name it. Waiting is bounded: F_OFD_SETLKW has no time-out, so this polls with a back-off
-// of 20 µs … 2 ms. Threads of the process queue on a mutex before they meet the kernel's lock.
+// of 20 µs … 2 ms, or longer where hundreds of handles are open. Threads that share one queue on a
+// mutex before they meet the kernel's lock.
 // Who has a request that another's transaction can carry out leaves it on the board meanwhile.
 //
 //   WriterLock::Hold hold = lock.take(Purpose::kSend);   // throws Error(kTryAgain) naming the
@@ -67,6 +68,7 @@ class WriterLock {
   std::string holder_text();
   std::optional<Hold> take_within(layout::Purpose purpose, std::chrono::milliseconds wait,
                                   RequestBoard::Post* post);
+  std::chrono::microseconds longest_pause();
   bool lock_file(std::chrono::milliseconds wait, RequestBoard::Post* post);
   void write_holder(layout::Purpose purpose);
 

@@ -1,7 +1,8 @@
 // growth_bench: what a message costs while something else grows: the messages that wait, its body,
 // the queues under the root, the consumers that wait. Prints a table of each, and writes plots.
-//   growth_bench [--largest N] [--runs N] [--dir DIR] [--svg FILE]
-// --largest: of messages that wait (default 1000000). A row is the median of the runs.
+//   growth_bench [--largest N] [--runs N] [--dir DIR] [--svg FILE] [--only TITLE [--size N]]
+// --largest: of messages that wait (default 1000000). --only: one table, or one row of it. A row is
+// the median of the runs.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ struct Options {
   int runs = 3;
   std::string parent = "/var/tmp";
   std::string svg;
+  std::string only;      // a panel's title
+  std::size_t size = 0;  // 0: all of them
 };
 
 Options parse(Words words) {
@@ -47,12 +50,17 @@ Options parse(Words words) {
       options.runs = std::stoi(words.value());
     } else if (*word == "--dir") {
       options.parent = words.value();
+    } else if (*word == "--only") {
+      options.only = words.value();
+    } else if (*word == "--size") {
+      options.size = std::stoul(words.value());
     } else if (*word == "--svg") {
       options.svg = words.value();
     } else {
       words.refuse();
     }
   }
+  if (options.size > 0 && options.only.empty()) throw std::runtime_error("--size: of which table?");
   if (options.runs < 1 || options.largest < 1000) throw std::runtime_error("nothing to measure");
   return options;
 }
@@ -218,7 +226,8 @@ Panel measure(const Growth& growth, const Options& options) {
   std::printf("\n|---|");
   for (std::size_t i = 0; i < growth.figures.size(); ++i) std::printf("---|");
   std::printf("\n");
-  for (const std::size_t size : growth.sizes) {
+  const std::vector<std::size_t> one_size(options.size > 0 ? 1 : 0, options.size);
+  for (const std::size_t size : one_size.empty() ? growth.sizes : one_size) {
     std::vector<std::vector<double>> runs(growth.figures.size());
     for (int run = 0; run < options.runs; ++run) {
       const Place place(options.parent);
@@ -268,7 +277,10 @@ void run(const Options& options) {
        beside_consumers},
   };
   std::vector<Panel> panels;
-  for (const Growth& one : all) panels.push_back(measure(one, options));
+  for (const Growth& one : all) {
+    if (options.only.empty() || options.only == one.title) panels.push_back(measure(one, options));
+  }
+  if (panels.empty()) throw std::runtime_error(options.only + ": nothing of that name grows");
   if (options.svg.empty()) return;
   std::ofstream file(options.svg);
   file << svg_of(panels);
