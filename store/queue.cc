@@ -59,17 +59,22 @@ std::vector<Delivery> Queue::receive_batch(const ReceiveOptions& options) {
   return impl_->receive(options);
 }
 
-void Queue::ack_batch(std::span<Delivery> deliveries) {
+namespace {
+std::vector<Receipt> detach_all(std::span<Delivery> deliveries) {
   std::vector<Receipt> receipts;
   receipts.reserve(deliveries.size());
   for (Delivery& one : deliveries) receipts.push_back(one.detach());
-  const std::vector<LeaseOutcome> outcomes = impl_->ack(receipts);
-  const auto lost = std::count(outcomes.begin(), outcomes.end(), LeaseOutcome::kLost);
-  if (lost > 0) {
-    throw Error(ErrorCode::kLeaseLost, "ack", name(),
-                std::to_string(lost) + " of " + std::to_string(outcomes.size()) +
-                    " leases had ended; the others are acknowledged");
-  }
+  return receipts;
+}
+}  // namespace
+
+void Queue::ack_batch(std::span<Delivery> deliveries) {
+  impl_->require_leases(impl_->ack(detach_all(deliveries)));
+}
+
+std::vector<Delivery> Queue::ack_and_receive(std::span<Delivery> done,
+                                             const ReceiveOptions& options) {
+  return impl_->receive(options, detach_all(done));
 }
 
 std::vector<LeaseOutcome> Queue::ack(std::span<const Receipt> receipts) {

@@ -262,9 +262,9 @@ bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
   if (forked_ || ended_) refuse_after_fork();
   refuse_in_backup(purpose);
   const auto note_doubt = [&] {
-    if (post.request().kind != RequestBoard::Kind::kClaim) return;
+    if (!post.request().claims()) return;
     const std::lock_guard guard(doubtful_mutex_);
-    doubtful_claims_.push_back(post.request().token);
+    doubtful_claims_.push_back(post.request().claim_token());
   };
   std::optional<WriterLock::Hold> hold = [&] {
     try {

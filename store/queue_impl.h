@@ -94,8 +94,12 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
   bool withdraw(const MessageId& id);
 
-  std::vector<Delivery> receive(const ReceiveOptions& options);
+  // `done` is acknowledged before it looks for the first time, in the same transaction; one lost
+  // lease, and nothing is received: Error(kLeaseLost).
+  std::vector<Delivery> receive(const ReceiveOptions& options, std::span<const Receipt> done = {});
   std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
+  // Error(kLeaseLost), which counts them, where some are lost.
+  void require_leases(std::span<const LeaseOutcome> outcomes) const;
   std::vector<LeaseOutcome> nack(std::span<const Receipt> receipts, std::string_view reason,
                                  std::optional<Milliseconds> delay);
   std::vector<LeaseOutcome> release(std::span<const Receipt> receipts);
@@ -369,11 +373,16 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   struct Look {
     Probe probe = Probe::kNo;
     Ahead ahead;
-    Waiter* waiter = nullptr;  // leaves before what was announced becomes durable
+    Waiter* waiter = nullptr;            // leaves before what was announced becomes durable
+    std::span<const Receipt> done = {};  // acknowledged in the same transaction, before it
   };
   std::vector<Delivery> try_receive(const ReceiveOptions& options, const Look& look, bool* paused,
-                                    bool* met_damage);
+                                    bool* look_again);
+  std::vector<Delivery> deliver(const std::vector<Index::Claimed>& claimed,
+                                std::vector<Loaded> loaded, bool* look_again);
   bool may_post(const ReceiveOptions& options, const Look& look);
+  RequestBoard::Request request_of(const ReceiveOptions& options,
+                                   std::span<const Receipt> done) const;
   void serve(Session& session, std::span<RequestBoard::Batch::Taken> requests);
   std::optional<RequestBoard::Answer> claim_for(Session& session,
                                                 const RequestBoard::Request& request);
@@ -387,13 +396,27 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   using LeaseAct = std::function<void(Session&, std::span<Row>)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
   enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
-  struct LeaseWork;
+  struct LeaseWork {  // what one transaction does to leased rows, and what is to follow
+    std::vector<LeaseOutcome> outcomes;
+    std::vector<Row> found;  // as the act left them
+    std::uint64_t generation = 0;
+    bool changed = false;
+    bool tell = false;
+  };
   static void act_on_leases(Session& session, std::span<const Receipt> receipts,
                             const LeaseAct& act, Lost lost, LeaseWork& work);
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
                                         std::string_view event, const LeaseAct& act,
                                         Lost lost = Lost::kSkip,
                                         RequestBoard::Post* post = nullptr);
+  // What somebody else has done. False: in an index that is not the one we have open, whose log we
+  // cannot sync; to be done again.
+  [[nodiscard]] bool take_answer(const RequestBoard::Answer& answer, LeaseWork& work);
+  // Behind the transaction: the sync that makes it last, and all who are to hear of it.
+  std::vector<LeaseOutcome> follow_leases(LeaseWork& work, AfterLease after, std::string_view event,
+                                          bool served = false);
+  static void acknowledge(Session& session, std::span<Row> rows);
+  void note_settled(std::size_t number);
   // With a sync, and with what follows acknowledgements.
   std::vector<LeaseOutcome> settle_leases(std::span<const Receipt> receipts, std::string_view event,
                                           const LeaseAct& act, Lost lost = Lost::kSkip,

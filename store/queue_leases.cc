@@ -18,15 +18,6 @@ auto one_by_one(Act act) {
 
 }  // namespace
 
-// What one transaction does to leased rows, and what is to follow.
-struct QueueImpl::LeaseWork {
-  std::vector<LeaseOutcome> outcomes;
-  std::vector<Row> found;  // as the act left them
-  std::uint64_t generation = 0;
-  bool changed = false;
-  bool tell = false;
-};
-
 void QueueImpl::act_on_leases(Session& session, std::span<const Receipt> receipts,
                               const LeaseAct& act, Lost lost, LeaseWork& work) {
   work.outcomes.assign(receipts.size(), LeaseOutcome::kLost);
@@ -69,15 +60,19 @@ std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receip
   if (post == nullptr) {
     transact(layout::Purpose::kAcknowledge, all);
   } else if (!transact_or_post(layout::Purpose::kAcknowledge, all, *post)) {
-    served = true;
-    const RequestBoard::Answer& answer = post->answer();
-    work = {{answer.outcome}, {}, answer.generation, answer.outcome == LeaseOutcome::kDone, false};
-    // What others committed is synced through our own log only if that is the same.
-    if (!has_open(answer.generation)) {
-      served = false;
-      transact(layout::Purpose::kAcknowledge, all);
-    }
+    served = take_answer(post->answer(), work);
+    if (!served) transact(layout::Purpose::kAcknowledge, all);
   }
+  return follow_leases(work, after, event, served);
+}
+
+bool QueueImpl::take_answer(const RequestBoard::Answer& answer, LeaseWork& work) {
+  work = {{answer.outcome}, {}, answer.generation, answer.outcome == LeaseOutcome::kDone, false};
+  return has_open(answer.generation);
+}
+
+std::vector<LeaseOutcome> QueueImpl::follow_leases(LeaseWork& work, AfterLease after,
+                                                   std::string_view event, bool served) {
   // Whoever acknowledged it first may have been killed before his sync.
   const bool repeated =
       std::ranges::find(work.outcomes, LeaseOutcome::kRepeated) != work.outcomes.end();
@@ -113,9 +108,25 @@ std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> rece
                                                    Lost lost, RequestBoard::Post* post) {
   std::vector<LeaseOutcome> outcomes =
       with_leases(receipts, AfterLease::kSync, event, act, lost, post);
-  settled_since_maintenance_ += receipts.size();
-  start_background(Work::kCleaning);
+  note_settled(receipts.size());
   return outcomes;
+}
+
+void QueueImpl::note_settled(std::size_t number) {
+  settled_since_maintenance_ += number;
+  start_background(Work::kCleaning);
+}
+
+void QueueImpl::require_leases(std::span<const LeaseOutcome> outcomes) const {
+  const auto lost = std::ranges::count(outcomes, LeaseOutcome::kLost);
+  if (lost == 0) return;
+  throw Error(ErrorCode::kLeaseLost, "ack", name(),
+              std::to_string(lost) + " of " + std::to_string(outcomes.size()) +
+                  " leases had ended; the others are acknowledged");
+}
+
+void QueueImpl::acknowledge(Session& session, std::span<Row> rows) {
+  session.index.ack_leased(rows, session.now, session.settings.archive.count());
 }
 
 std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
@@ -127,15 +138,12 @@ std::vector<LeaseOutcome> QueueImpl::ack_all(std::span<const Receipt> receipts) 
 }
 
 std::vector<LeaseOutcome> QueueImpl::ack_leases(std::span<const Receipt> receipts, Lost lost) {
-  const auto ack = [](Session& session, std::span<Row> rows) {
-    session.index.ack_leased(rows, session.now, session.settings.archive.count());
-  };
-  if (receipts.size() != 1) return settle_leases(receipts, "acked", ack, lost);
+  if (receipts.size() != 1) return settle_leases(receipts, "acked", acknowledge, lost);
   if (forked_ || closed_) refuse_after_fork();
   RequestBoard::Post post(
       board_, {RequestBoard::Kind::kAcknowledge, handles_.own_slot(), handles_.incarnation(),
                receipts.front().token, receipts.front().id, 0});
-  return settle_leases(receipts, "acked", ack, lost, &post);
+  return settle_leases(receipts, "acked", acknowledge, lost, &post);
 }
 
 std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,

@@ -38,7 +38,7 @@ Index::Claimed claimed_by(const RequestBoard::Post& post) {
   const RequestBoard::Answer& answer = post.answer();
   Index::Claimed claimed;
   claimed.row.id = answer.id;
-  claimed.row.token = post.request().token;
+  claimed.row.token = post.request().claim_token();
   claimed.row.counters = answer.counters;
   claimed.row.flags = answer.flags;
   claimed.at = answer.at;
@@ -90,20 +90,28 @@ class QueueImpl::Waiter {
 };
 
 std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, const Look& look,
-                                             bool* paused_now, bool* met_damage) {
-  *met_damage = false;
+                                             bool* paused_now, bool* look_again) {
+  *look_again = false;
   std::vector<Index::Claimed> claimed;
   std::vector<Loaded> loaded;
   bool others_may_have_some = false;
   bool left_for_others = false;  // who may sleep beside it: they rely on whoever looks
   const bool timed = options.kind == LeaseKind::kTimed;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
+  LeaseWork settled;
+  const Act settle = [&](Session& session) {
+    act_on_leases(session, look.done, acknowledge, Lost::kSkip, settled);
+  };
   const Act act = [&](Session& session) {
     claimed.clear();
     loaded.clear();
     others_may_have_some = false;
     left_for_others = false;
     *paused_now = false;
+    if (!look.done.empty()) {
+      settle(session);
+      if (std::ranges::count(settled.outcomes, LeaseOutcome::kLost) > 0) return;
+    }
     if ((session.header.flags & layout::kPausedReceive) != 0) {
       const std::optional<Pause> pause = paused();
       *paused_now = pause && pause->receive;
@@ -159,26 +167,37 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       return false;
     };
   };
+  bool served = false;
   if (!may_post(options, look)) {
     transact(layout::Purpose::kReceive, act);
   } else {
-    RequestBoard::Post post(board_, {RequestBoard::Kind::kClaim,
-                                     handles_.own_slot(),
-                                     handles_.incarnation(),
-                                     random_bits() | 1,
-                                     {},
-                                     options.lease.value_or(Milliseconds{0}).count()});
-    if (!transact_or_post(layout::Purpose::kReceive, act, post)) {
-      claimed.push_back(claimed_by(post));
+    RequestBoard::Post post(board_, request_of(options, look.done));
+    served = !transact_or_post(layout::Purpose::kReceive, act, post);
+    if (served && !post.answer().id.is_nil()) claimed.push_back(claimed_by(post));
+    if (served && !look.done.empty()) {
+      *look_again = claimed.empty();
+      served = take_answer(post.answer(), settled);
+      if (!served) transact(layout::Purpose::kAcknowledge, settle);
     }
   }
   // Only one of those who wait looks out for what becomes ready by itself.
   if (others_may_have_some) bell_.ring();
   if (left_for_others && look.probe != Probe::kNo) bell_.wake_takers(1);
   // A timed lease outlives this process: its receipt is shown only once the lease is durable.
-  if (timed && !claimed.empty()) sync_log();
+  if (look.done.empty() && timed && !claimed.empty()) sync_log();
 
   if (loaded.empty()) loaded = load(claimed);
+  std::vector<Delivery> deliveries = deliver(claimed, std::move(loaded), look_again);
+  if (!look.done.empty()) {
+    require_leases(follow_leases(settled, AfterLease::kSync, "acked", served));
+    note_settled(look.done.size());
+  }
+  return deliveries;
+}
+
+// Those that are whole; what becomes of the others.
+std::vector<Delivery> QueueImpl::deliver(const std::vector<Index::Claimed>& claimed,
+                                         std::vector<Loaded> loaded, bool* look_again) {
   std::vector<Delivery> deliveries;
   deliveries.reserve(claimed.size());
   for (std::size_t i = 0; i < claimed.size(); ++i) {
@@ -191,17 +210,17 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     const Damage damage = std::get<Damage>(loaded[i]);
     if (damage == Damage::kMissing && (row.flags & kRowOsDurability) != 0) {
       drop_lost(row.id);
-      *met_damage = true;
+      *look_again = true;
       continue;
     }
     if (damage == Damage::kOther || index_lies_about(claimed[i])) {
       log::error("the index names a wrong place", {{"queue", name()}, {"id", row.id.text()}});
       index_doubtful_ = true;
-      *met_damage = true;  // and look again, in a new one
+      *look_again = true;  // and look again, in a new one
       continue;
     }
     keep_corrupt(row.id, claimed[i].at, damage);
-    *met_damage = true;
+    *look_again = true;
   }
   return deliveries;
 }
@@ -215,7 +234,22 @@ bool QueueImpl::may_post(const ReceiveOptions& options, const Look& look) {
     if (!doubtful_claims_.empty()) return false;  // what is perhaps ours already comes first
   }
   return options.max == 1 && options.kind == LeaseKind::kBound && options.from.empty() &&
-         options.lease.value_or(Milliseconds{1}).count() > 0 && !look.ahead && !probes;
+         options.lease.value_or(Milliseconds{1}).count() > 0 && !look.ahead && !probes &&
+         look.done.size() <= 1;
+}
+
+RequestBoard::Request QueueImpl::request_of(const ReceiveOptions& options,
+                                            std::span<const Receipt> done) const {
+  RequestBoard::Request request;
+  request.slot = handles_.own_slot();
+  request.incarnation = handles_.incarnation();
+  request.lease_ms = options.lease.value_or(Milliseconds{0}).count();
+  request.token = random_bits() | 1;
+  if (done.empty()) return request;
+  request.kind = RequestBoard::Kind::kBoth;
+  request.next_token = std::exchange(request.token, done.front().token);
+  request.id = done.front().id;
+  return request;
 }
 
 bool QueueImpl::move_due(Session& session) {
@@ -288,7 +322,8 @@ void QueueImpl::drop_lost(const MessageId& id) {
   history_.tell({"lost", id, "durability os"});
 }
 
-std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
+std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
+                                         std::span<const Receipt> done) {
   if (forked_ || closed_) refuse_after_fork();
   refuse_to_observer("receive");
   refuse_in_backup(layout::Purpose::kReceive);
@@ -303,16 +338,18 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options) {
     const bool last_look = options.wait && waited >= options.wait->count();
     const bool watching = !last_look && waiter.watch();
     bool paused_now = false;
-    // A damaged message that was met and put aside is no reason to answer "nothing there".
+    // That a damaged message was met and put aside is no reason to answer "nothing there", nor is
+    // that somebody else, who acknowledged for us, found no other ready.
     std::vector<Delivery> deliveries;
-    bool met_damage = false;
+    bool look_again = false;
     do {
       const Probe probe = last_look || watching ? Probe::kYes
                           : nobody_watches()    ? Probe::kUnlessDone
                                                 : Probe::kNo;
-      deliveries = try_receive(options, {probe, std::exchange(ahead, {}), &waiter}, &paused_now,
-                               &met_damage);
-    } while (deliveries.empty() && met_damage);
+      deliveries =
+          try_receive(options, {probe, std::exchange(ahead, {}), &waiter, std::exchange(done, {})},
+                      &paused_now, &look_again);
+    } while (deliveries.empty() && look_again);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {
       if (!paused_now) return {};

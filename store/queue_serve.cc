@@ -14,9 +14,17 @@ void QueueImpl::serve(Session& session, std::span<RequestBoard::Batch::Taken> re
         handles_.read_one(one.request.slot).incarnation != one.request.incarnation) {
       continue;
     }
-    one.answer = one.request.kind == RequestBoard::Kind::kClaim
-                     ? claim_for(session, one.request)
-                     : acknowledge_for(session, one.request);
+    if (!one.request.acknowledges()) {
+      one.answer = claim_for(session, one.request);
+      continue;
+    }
+    one.answer = acknowledge_for(session, one.request);
+    if (!one.answer || !one.request.claims() || one.answer->outcome == LeaseOutcome::kLost)
+      continue;
+    if (std::optional<RequestBoard::Answer> next = claim_for(session, one.request)) {
+      next->outcome = one.answer->outcome;
+      one.answer = std::move(next);
+    }
   }
 }
 
@@ -32,7 +40,7 @@ std::optional<RequestBoard::Answer> QueueImpl::claim_for(Session& session,
   LeaseRequest lease;
   lease.holder = request.incarnation;
   lease.length_ms = request.lease_ms != 0 ? request.lease_ms : session.settings.lease.count();
-  lease.token = request.token;
+  lease.token = request.claim_token();
   const std::vector<Index::Claimed> claimed = session.index.claim(lease, session.now);
   if (claimed.empty()) return std::nullopt;
   const Row& row = claimed.front().row;

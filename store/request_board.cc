@@ -38,14 +38,15 @@ bool is_open(std::uint32_t state) {
 // Against a holder of byte 0 that was killed, or is of a version that knows of no board.
 constexpr std::chrono::milliseconds kLongestSleep{2};
 
-// Words of a place, of 8 bytes each. Behind the state: the request, then the answer, whose id
-// stands where the request's does.
+// Words of a place, of 8 bytes each. Behind the state: the request, then the answer, whose id and
+// generation stand where the request's id and its last word do.
 constexpr std::size_t kKindAt = 1;
 constexpr std::size_t kIncarnationAt = 2;
 constexpr std::size_t kTokenAt = 3;
 constexpr std::size_t kIdAt = 4;
 constexpr std::size_t kLeaseAt = 6;
 constexpr std::size_t kGenerationAt = 7;
+constexpr std::size_t kNextTokenAt = kGenerationAt;
 constexpr std::size_t kOutcomeAt = 8;  // with the kind of file from bit 8 on, and flags from bit 32
 constexpr std::size_t kCountersAt = 9;
 constexpr std::size_t kFileAt = 12;
@@ -90,13 +91,14 @@ void RequestBoard::write(std::size_t place, const Request& request) {
   store(word(place, kTokenAt), request.token);
   store_id(word(place, kIdAt), word(place, kIdAt + 1), request.id);
   store(word(place, kLeaseAt), static_cast<std::uint64_t>(request.lease_ms));
+  store(word(place, kNextTokenAt), request.next_token);
 }
 
 // nullopt: no request there is.
 std::optional<RequestBoard::Request> RequestBoard::read_request(std::size_t place) {
   const std::uint64_t kind = load(word(place, kKindAt));
-  if (kind != static_cast<std::uint64_t>(Kind::kClaim) &&
-      kind != static_cast<std::uint64_t>(Kind::kAcknowledge)) {
+  if (kind < static_cast<std::uint64_t>(Kind::kClaim) ||
+      kind > static_cast<std::uint64_t>(Kind::kBoth)) {
     return std::nullopt;
   }
   Request request;
@@ -105,6 +107,7 @@ std::optional<RequestBoard::Request> RequestBoard::read_request(std::size_t plac
   request.token = load(word(place, kTokenAt));
   request.id = load_id(word(place, kIdAt), word(place, kIdAt + 1));
   request.lease_ms = std::min(counted(load(word(place, kLeaseAt))), kLongestLeaseMs);
+  request.next_token = load(word(place, kNextTokenAt));
   return request;
 }
 

@@ -3,8 +3,8 @@
 // "Flat combining and the synchronization-parallelism tradeoff", SPAA 2010). Sixteen consumers that
 // take turns pay for sixteen transactions, each on pages that another process has just changed;
 // here who finds byte 0 taken leaves his request on a page that all share and sleeps on it, and the
-// holder carries out what stands there in the transaction it is in. Only what one row needs is
-// asked for: to claim the next message, or to acknowledge one.
+// holder carries out what stands there in the transaction it is in. Only what a row or two need is
+// asked for: to acknowledge one message, to claim the next, or both.
 //
 // An accelerator, never the truth: where there is no page, or no place on it is free, everybody
 // waits for byte 0 as ever. A place is 128 bytes, the first word of which is a futex:
@@ -37,20 +37,28 @@ class RequestBoard {
   static constexpr std::size_t kPlaceBytes = 128;
   static constexpr std::size_t kBytes = kPlaces * kPlaceBytes;
 
-  enum class Kind : std::uint32_t { kClaim = 1, kAcknowledge = 2 };
+  // kBoth: acknowledges first; whose lease is lost is given no other.
+  enum class Kind : std::uint32_t { kClaim = 1, kAcknowledge = 2, kBoth = 3 };
   struct Request {
     Kind kind = Kind::kClaim;
     std::uint32_t slot = 0;  // of the handle that asks
     std::uint64_t incarnation = 0;
-    std::uint64_t token = 0;    // of the lease: the one to be given, or the one that runs
-    MessageId id;               // kAcknowledge
-    std::int64_t lease_ms = 0;  // kClaim; 0: the queue's
+    std::uint64_t token = 0;       // of the lease: the one to be given (kClaim), or that runs
+    MessageId id;                  // whose lease runs
+    std::int64_t lease_ms = 0;     // to be given; 0: the queue's
+    std::uint64_t next_token = 0;  // kBoth: of the one to be given
+
+    [[nodiscard]] bool claims() const { return kind != Kind::kAcknowledge; }
+    [[nodiscard]] bool acknowledges() const { return kind != Kind::kClaim; }
+    [[nodiscard]] std::uint64_t claim_token() const {
+      return kind == Kind::kBoth ? next_token : token;
+    }
   };
   struct Answer {
     std::uint64_t generation = 0;                // of the index that it was committed to
-    LeaseOutcome outcome = LeaseOutcome::kLost;  // kAcknowledge
-    // kClaim
-    MessageId id;
+    LeaseOutcome outcome = LeaseOutcome::kLost;  // where it acknowledges
+    // Where it claims.
+    MessageId id;  // nil: kBoth found nothing ready, or lost its lease; look for yourself
     Counters counters;
     std::uint32_t flags = 0;  // RowFlags
     Location at;

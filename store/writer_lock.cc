@@ -128,8 +128,7 @@ std::optional<WriterLock::Hold> WriterLock::take_or_post(layout::Purpose purpose
   if (hold) return hold;
   const Error late(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
   // An acknowledgement that may still be committed was not refused.
-  const bool may_come =
-      post.is_unknown() && post.request().kind == RequestBoard::Kind::kAcknowledge;
+  const bool may_come = post.is_unknown() && post.request().acknowledges();
   throw may_come ? late.of_unknown_outcome() : late;
 }
 

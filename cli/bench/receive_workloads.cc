@@ -18,20 +18,32 @@ std::size_t wanted(const Conditions& conditions, double most_per_second) {
   return static_cast<std::size_t>(most_per_second * conditions.seconds);
 }
 
-std::size_t take_and_ack(Queue& queue, const ReceiveOptions& options) {
-  std::vector<Delivery> deliveries = queue.receive_batch(options);
-  if (!deliveries.empty()) queue.ack_batch(deliveries);
-  return deliveries.size();
-}
+// Takes them in turns, each acknowledged with the receipt of the next, as who works on one after
+// the other does.
+class Taker {
+ public:
+  Taker(Queue& queue, ReceiveOptions options) : queue_(queue), options_(std::move(options)) {}
+  std::size_t take() {
+    taken_ = queue_.ack_and_receive(taken_, options_);
+    return taken_.size();
+  }
+  ~Taker() { queue_.ack_batch(taken_); }
+
+ private:
+  Queue& queue_;
+  const ReceiveOptions options_;
+  std::vector<Delivery> taken_;
+};
 
 Sample receive_and_ack(const Conditions& conditions, std::size_t batch, double most_per_second) {
   Queue queue = fresh_queue(conditions);
   fill(queue, wanted(conditions, most_per_second), conditions);
   ReceiveOptions options;
   options.max = batch;
+  Taker taker(queue, options);
   Budget budget(conditions);
   while (budget.is_left()) {
-    const std::size_t taken = take_and_ack(queue, options);
+    const std::size_t taken = taker.take();
     if (taken == 0) break;
     budget.spend(taken);
   }
@@ -46,9 +58,10 @@ Sample receive_by_processes(const Conditions& conditions) {
   return {per_second_of(kMany, conditions.seconds,
                         [&](int, const Stretch& stretch) {
                           Queue queue = Root::open(conditions.directory).open_queue(kQueueName);
+                          Taker taker(queue, {});
                           stretch.start();
                           std::size_t done = 0;
-                          while (!stretch.over()) done += take_and_ack(queue, {});
+                          while (!stretch.over()) done += taker.take();
                           return static_cast<double>(done);
                         }),
           0,
@@ -62,13 +75,14 @@ Sample pipeline(const Conditions& conditions) {
     ReceiveOptions options;
     options.max = kBatch;
     options.wait = kPatience;
+    Taker taker(queue, options);
     stretch.start();
     std::size_t done = 0;
     while (!stretch.over()) {
       if (number == 0) {
         queue.send_batch(std::vector<Message>(kBatch, body_of(conditions)));
       } else {
-        done += take_and_ack(queue, options);
+        done += taker.take();
       }
     }
     return static_cast<double>(done);
@@ -81,8 +95,8 @@ Sample pipeline(const Conditions& conditions) {
 std::span<const Workload> receive_workloads() {
   using C = Conditions;
   static const std::vector<Workload> all = {
-      {"recv-ack1", "one receiver, one message at a time, each acknowledged", Unit::kPerSecond,
-       "SQLite FULL commit of one row",
+      {"recv-ack1", "one receiver, one message at a time, each acknowledged as the next is taken",
+       Unit::kPerSecond, "SQLite FULL commit of one row",
        [](const C& c) { return receive_and_ack(c, 1, kMostOneByOnePerSecond); },
        [](const C& c) { return commits_per_second(c.directory, 1, c.seconds); }},
       {"recv-ack-batch256", "one receiver, 256 messages per call", Unit::kPerSecond,

@@ -100,7 +100,7 @@ void claim_one(Index& index, const RequestBoard::Request& request, Now now) {
   LeaseRequest lease;
   lease.holder = request.incarnation;
   lease.length_ms = 30'000;
-  lease.token = request.token;
+  lease.token = request.claim_token();
   EXPECT_EQ(index.claim(lease, now).size(), 1U);
 }
 
@@ -132,6 +132,58 @@ TEST_F(Combining, AcksOfAllAreOneTransaction) {
     EXPECT_EQ(ack(queues_[i], got[i].receipt), LeaseOutcome::kRepeated);
   }
   EXPECT_EQ(drain(world_.queue()), Bodies{"4"});
+}
+
+// An acknowledgement, and the claim of the next, are one request.
+TEST_F(Combining, WhatIsAcknowledgedWithTheReceiptOfTheNextIsOneTransaction) {
+  for (const char* body : {"5", "6"}) world_.queue().send(text(body));
+  std::array<std::vector<Delivery>, 3> got;
+  for (std::size_t i = 0; i < 3; ++i) got[i] = queues_[i].receive_batch({});
+  const std::array<Receipt, 3> done{got[0].at(0).receipt(), got[1].at(0).receipt(),
+                                    got[2].at(0).receipt()};
+  const std::uint64_t before = header().transaction;
+  together(3, [&](std::size_t i) { got[i] = queues_[i].ack_and_receive(got[i], {}); });
+  EXPECT_EQ(header().transaction, before + 1);
+  std::set<std::string> bodies;
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(got[i].size(), 1U);
+    bodies.insert(body_of(got[i][0]));
+    EXPECT_EQ(got[i][0].counters().deliveries, 1);
+    EXPECT_EQ(ack(queues_[i], done[i]), LeaseOutcome::kRepeated);
+    got[i][0].ack();
+  }
+  EXPECT_EQ(bodies, (std::set<std::string>{"4", "5", "6"}));
+  EXPECT_EQ(drain(world_.queue()), Bodies{});
+}
+
+TEST_F(Combining, WithNothingReadyItIsAcknowledgedAllTheSame) {
+  std::array<std::vector<Delivery>, 2> got{queues_[0].receive_batch({}),
+                                           queues_[1].receive_batch({})};
+  const std::array<Receipt, 2> done{got[0].at(0).receipt(), got[1].at(0).receipt()};
+  drain(world_.queue());
+  together(2, [&](std::size_t i) { got[i] = queues_[i].ack_and_receive(got[i], {}); });
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(got[i].empty());
+    EXPECT_EQ(ack(queues_[i], done[i]), LeaseOutcome::kRepeated);
+  }
+}
+
+TEST_F(Combining, WhoseLeaseIsLostIsGivenNoOther) {
+  std::array<std::vector<Delivery>, 2> got{queues_[0].receive_batch({}),
+                                           queues_[1].receive_batch({})};
+  const std::array<Receipt, 2> lost{got[0].at(0).receipt(), got[1].at(0).receipt()};
+  EXPECT_EQ(world_.queue().release(lost),
+            (std::vector<LeaseOutcome>{LeaseOutcome::kDone, LeaseOutcome::kDone}));
+  std::array<std::optional<ErrorCode>, 2> refused;
+  together(2, [&](std::size_t i) {
+    refused[i] = refusal([&] { queues_[i].ack_and_receive(got[i], {}); });
+  });
+  EXPECT_EQ(refused[0], ErrorCode::kLeaseLost);
+  EXPECT_EQ(refused[1], ErrorCode::kLeaseLost);
+  for (const MessageStatus& one : world_.queue().next_ready(4)) {
+    EXPECT_EQ(one.counters.deliveries, one.id == lost[0].id || one.id == lost[1].id ? 1 : 0);
+  }
+  EXPECT_EQ(drain(world_.queue()), (Bodies{"1", "2", "3", "4"}));
 }
 
 // The end of its handle ends it, and no other's.
@@ -275,6 +327,28 @@ TEST_F(Combining, AnAckWhoseMakerWasKilledIsKnown) {
       });
   EXPECT_EQ(outcome, LeaseOutcome::kRepeated);
   EXPECT_EQ(drain(world_.queue()), (Bodies{"2", "3", "4"}));
+}
+
+TEST_F(Combining, WhatIsAcknowledgedWithTheReceiptOfTheNextIsBothWhoeverIsKilled) {
+  std::vector<Delivery> got = queues_[0].receive_batch({});
+  const Receipt done = got.at(0).receipt();
+  together(
+      1, [&](std::size_t) { got = queues_[0].ack_and_receive(got, {}); },
+      [&] {
+        serve_and_die([](Index& index, const RequestBoard::Request& request, Now now) {
+          Index::Found found = index.find_lease({request.id, request.token}, now);
+          ASSERT_TRUE(found.row);
+          index.ack_leased({&*found.row, 1}, now, 0);
+          claim_one(index, request, now);
+        });
+      });
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(body_of(got[0]), "2");
+  EXPECT_EQ(got[0].counters().deliveries, 1);
+  EXPECT_EQ(count(world_.queue(), State::kLeased), 1);
+  EXPECT_EQ(ack(queues_[0], done), LeaseOutcome::kRepeated);
+  got[0].ack();
+  EXPECT_EQ(drain(world_.queue()), (Bodies{"3", "4"}));
 }
 
 // Somebody is at it, and does not come to an end.

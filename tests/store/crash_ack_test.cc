@@ -50,6 +50,14 @@ TEST(CrashAck, RemovesTheFilesOfAllAcknowledgedMessages) {
                       {.stride = 2, .nested_stride = 12, .recovery_stride = 4});
 }
 
+TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedWithTheReceiptOfTheNext) {
+  expect_no_violation({.name = "ack and receive",
+                       .options = impatient(),
+                       .prepare = [](World& world) { world.send_all(kFive); },
+                       .act = [](World& world) { world.take_in_turns(3); }},
+                      {.nested_stride = 6, .recovery_stride = 4, .rebuild_stride = 3});
+}
+
 TEST(CrashAck, PunchesOnlyWhatIsAcknowledged) {
   expect_no_violation(
       {.name = "mixed segment",

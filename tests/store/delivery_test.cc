@@ -253,6 +253,84 @@ TEST(Ack, OfABatchSaysHowManyLeasesHadEnded) {
   EXPECT_EQ(drain(world.queue()), std::vector<std::string>{"1"});
 }
 
+// ---- Acknowledged with the receipt of the next
+
+std::int64_t syncs_of_the_log(StoreWorld& world) {
+  return std::ranges::count_if(world.disk().trace(), [](const std::string& line) {
+    return line.find("sync") != std::string::npos && line.find("-wal") != std::string::npos;
+  });
+}
+
+TEST(AckAndReceive, IsOneSyncAndTheAckIsDurable) {
+  StoreWorld world;
+  world.queue().send_batch({text("a"), text("b"), text("c")});
+  std::vector<Delivery> got = world.queue().receive_batch({});
+  world.disk().clear_trace();
+  got = world.queue().ack_and_receive(got, {});
+  EXPECT_EQ(syncs_of_the_log(world), 1);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(body_of(got[0]), "b");
+  static_cast<void>(got[0].detach());
+  world.power_cut(1s);
+  EXPECT_EQ(drain(world.queue()), (std::vector<std::string>{"b", "c"}));
+}
+
+TEST(AckAndReceive, OfATimedLeaseIsOneSyncToo) {
+  StoreWorld world;
+  world.queue().send_batch({text("a"), text("b")});
+  ReceiveOptions timed;
+  timed.kind = LeaseKind::kTimed;
+  std::vector<Delivery> got = world.queue().receive_batch(timed);
+  world.disk().clear_trace();
+  got = world.queue().ack_and_receive(got, timed);
+  EXPECT_EQ(syncs_of_the_log(world), 1);
+  const Receipt receipt = got.at(0).detach();
+  world.power_cut(1s);
+  EXPECT_EQ(world.queue().ack({&receipt, 1}).at(0), LeaseOutcome::kDone);
+  EXPECT_EQ(drain(world.queue()), std::vector<std::string>{});
+}
+
+TEST(AckAndReceive, OfALostLeaseReceivesNothing) {
+  StoreWorld world;
+  world.queue().send_batch({text("a"), text("b"), text("c")});
+  std::vector<Delivery> done;
+  ReceiveOptions brief;
+  brief.lease = Milliseconds{1000};
+  done.push_back(std::move(world.queue().receive_batch(brief).at(0)));
+  done.push_back(std::move(world.queue().receive_batch({}).at(0)));
+  world.clock().advance(2s);
+  EXPECT_EQ(refusal([&] { world.queue().ack_and_receive(done, {}); }), ErrorCode::kLeaseLost);
+  EXPECT_EQ(world.queue().status(done[1].receipt().id), std::nullopt);
+  EXPECT_EQ(world.queue().next_ready(1).at(0).counters.deliveries, 0);
+  world.clock().advance(1h);
+  EXPECT_EQ(drain(world.queue()), (std::vector<std::string>{"a", "c"}));
+}
+
+TEST(AckAndReceive, TakesTheNextOfTheSameOrderKey) {
+  StoreWorld world;
+  world.queue().send_batch({keyed("a1", "a"), keyed("a2", "a")});
+  std::vector<Delivery> got = world.queue().receive_batch({});
+  got = world.queue().ack_and_receive(got, {});
+  EXPECT_EQ(body_of(got.at(0)), "a2");
+}
+
+TEST(AckAndReceive, OfAPausedQueueIsAcknowledged) {
+  StoreWorld world;
+  world.queue().send_batch({text("a"), text("b")});
+  std::vector<Delivery> got = world.queue().receive_batch({});
+  const Receipt receipt = got.at(0).receipt();
+  world.queue().pause(Pause{true, false, 0, "", ""});
+  EXPECT_EQ(refusal([&] { world.queue().ack_and_receive(got, {}); }), ErrorCode::kTryAgain);
+  EXPECT_EQ(world.queue().ack({&receipt, 1}).at(0), LeaseOutcome::kRepeated);
+  EXPECT_EQ(count(world.queue(), State::kReady), 1);
+}
+
+TEST(AckAndReceive, OfNothingReceives) {
+  StoreWorld world;
+  world.queue().send(text("a"));
+  EXPECT_EQ(world.queue().ack_and_receive({}, {}).size(), 1U);
+}
+
 TEST(Receive, TakesOnlyTheNamedSendersMessages) {
   StoreWorld world;
   for (const char* name : {"a", "b", "a"}) {

@@ -125,10 +125,22 @@ void QueuePlayer::receive() {
   ReceiveOptions options;
   options.kind = LeaseKind::kTimed;  // outlives the handle that open_again() closes
   options.max = one_of(3) ? static_cast<std::size_t>(1 + upto(4)) : 1;
+  std::vector<Delivery> deliveries = take(options, {});
+  while (!deliveries.empty() && one_of(4)) deliveries = take(options, std::move(deliveries));
+  for (Delivery& one : deliveries) receipts_.push_back(one.detach());
+}
+
+// Acknowledges those that are `done` with it.
+std::vector<Delivery> QueuePlayer::take(const ReceiveOptions& options, std::vector<Delivery> done) {
+  for (const Delivery& one : done) {
+    ++model_.totals.acked;
+    model_.erase(one.message().id);
+  }
   model_.move_due(wall(), boot());
   std::vector<Modelled*> expected = model_.ready();
   expected.resize(std::min(expected.size(), options.max));
-  std::vector<Delivery> deliveries = queue().receive_batch(options);
+  std::vector<Delivery> deliveries =
+      done.empty() ? queue().receive_batch(options) : queue().ack_and_receive(done, options);
   SPOOLMQ_CHECK(deliveries.size() == expected.size());
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     Modelled& one = *expected[i];
@@ -138,9 +150,9 @@ void QueuePlayer::receive() {
     one.due = boot() + kLimits.lease_ms;
     one.lease_wall = wall() + kLimits.lease_ms;
     one.counters.deliveries += 1;
-    one.receipt = deliveries[i].detach();
-    receipts_.push_back(*one.receipt);
+    one.receipt = deliveries[i].receipt();
   }
+  return deliveries;
 }
 
 void QueuePlayer::settle() {

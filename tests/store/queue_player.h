@@ -34,6 +34,7 @@ class QueuePlayer {
   void send();
   Modelled make(Message& message);
   void receive();
+  std::vector<Delivery> take(const ReceiveOptions& options, std::vector<Delivery> done);
   void settle();
   void nack_by_backoff(Modelled& one, const Receipt& receipt);
   void fix(Modelled& one);

@@ -105,6 +105,20 @@ TEST_F(Waiting, IsWokenByASendOfAnotherThreadOnTheSameHandle) {
   EXPECT_EQ(delivery->message().body, "x");
 }
 
+// What is done is done before the next is there.
+TEST_F(Waiting, AcknowledgesBeforeItWaitsForTheNext) {
+  sender_.send(text("1"));
+  std::vector<Delivery> got = receiver_.receive_batch({});
+  const Receipt done = got.at(0).receipt();
+  {
+    std::jthread waits([&] { got = receiver_.ack_and_receive(got, waiting(20s)); });
+    EXPECT_TRUE(eventually([&] { return somebody_waits(sender_); }));
+    EXPECT_EQ(sender_.ack({&done, 1}).at(0), LeaseOutcome::kRepeated);
+    sender_.send(text("2"));
+  }
+  EXPECT_EQ(body_of(got.at(0)), "2");
+}
+
 TEST_F(Waiting, ReturnsWhenADelayIsOver) {
   Message later = text("x");
   later.not_before_ms = SystemClock().wall_ms() + 60;
