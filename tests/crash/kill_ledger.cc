@@ -20,7 +20,14 @@ void Ledger::wrong(const std::string& what) {
 
 void Ledger::read(const std::string& log) {
   std::istringstream lines(log);
-  for (std::string text; std::getline(lines, text);) line(text);
+  for (std::string text; std::getline(lines, text);) {
+    if (text.ends_with(kEntryEnd)) {
+      line(text.substr(0, text.size() - kEntryEnd.size()));
+    } else if (!text.empty()) {
+      ++cut_lines_;
+    }
+  }
+  if (cut_lines_ > killed_.size()) wrong(std::to_string(cut_lines_) + " lines were cut short");
 }
 
 void Ledger::line(const std::string& text) {

@@ -2,20 +2,29 @@
 // The books of a kill storm, kept from outside: reads the log that the workers and the killer
 // append to and says everything that must not have happened. The order of lines is the order of
 // events, up to this: a line follows what it tells ("sent", "got", "acked") or precedes it
-// ("sending", "acking", "killing").
+// ("sending", "acking", "killing"). A kill may come in the middle of a write(2), where the bytes
+// pass from one page to the next: what was to be told by a line without its end has not happened.
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace spoolmq::test {
 
+// As it is appended to the log, in one write; `text` has no newline. Behind one that was cut, the
+// next begins a line of its own.
+inline constexpr std::string_view kEntryEnd = " .";
+inline std::string log_entry(const std::string& text) {
+  return "\n" + text + std::string(kEntryEnd);
+}
+
 class Ledger {
  public:
-  void read(const std::string& log);  // the whole text
+  void read(const std::string& log);  // all entries, one after the other
 
   struct Message {
     std::string id;  // empty: nobody said it
@@ -64,6 +73,7 @@ class Ledger {
   std::map<std::string, std::set<std::string>> held_by_;  // worker → tokens
   std::set<std::string> killed_;
   std::vector<std::string> violations_;
+  std::size_t cut_lines_ = 0;
   std::size_t redelivered_ = 0;
   std::size_t in_flight_delivered_ = 0;
 };

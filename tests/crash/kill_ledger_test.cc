@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace spoolmq::test {
 namespace {
 
@@ -20,11 +22,18 @@ struct Case {
   const char* violation;  // a part of it; null: none
 };
 
+std::string entries(const std::string& text) {
+  std::istringstream lines(text);
+  std::string log;
+  for (std::string line; std::getline(lines, line);) log += log_entry(line);
+  return log;
+}
+
 class LedgerFaults : public ::testing::TestWithParam<Case> {};
 
 TEST_P(LedgerFaults, AreSeen) {
   Ledger ledger;
-  ledger.read(GetParam().log);
+  ledger.read(entries(GetParam().log));
   const std::vector<std::string> violations = ledger.finish(GetParam().left);
   if (GetParam().violation == nullptr) {
     EXPECT_TRUE(violations.empty()) << violations.front();
@@ -103,6 +112,18 @@ INSTANTIATE_TEST_SUITE_P(
              {},
              "of the same key was out"}),
     [](const auto& one) { return one.param.name; });
+
+// Its consumer was killed while it wrote that it would acknowledge.
+TEST(Ledger, KnowsALineThatWasCutByAKill) {
+  const std::string cut = log_entry("acking c2 ID-A").substr(0, 14);
+  const std::string rest = entries("got c3 ID-A a 2 77\nacking c3 ID-A\n");
+  Ledger killed;
+  killed.read(entries(kSend + kTake + "killing c2\n") + cut + rest);
+  EXPECT_TRUE(killed.finish({}).empty());
+  Ledger alive;
+  alive.read(entries(kSend + kTake + "releasing c2 ID-A\n") + cut + rest);
+  EXPECT_EQ(alive.finish({}).size(), 1U);
+}
 
 }  // namespace
 }  // namespace spoolmq::test

@@ -18,6 +18,7 @@
 #include "core/checksum.h"
 #include "core/file_system.h"
 #include "spoolmq/queue.h"
+#include "tests/crash/kill_ledger.h"
 #include "tests/crash/kill_roles.h"
 
 namespace spoolmq::test {
@@ -45,8 +46,8 @@ class EventLog {
     if (fd_ < 0) throw std::runtime_error("no log");
   }
   void tell(const std::string& event, const std::string& rest) const {
-    const std::string line = event + " " + worker_ + " " + rest + "\n";
-    if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    const std::string entry = log_entry(event + " " + worker_ + " " + rest);
+    if (::write(fd_, entry.data(), entry.size()) != static_cast<ssize_t>(entry.size())) {
       throw std::runtime_error("log");
     }
   }
@@ -127,8 +128,24 @@ class Producer {
   std::uint64_t group_ = 0;
 };
 
+std::string id(const Delivery& one) { return one.message().id.text(); }
+
+// What is to be acknowledged is so with the receipt of the next.
+std::vector<Delivery> receive(Queue& queue, const ReceiveOptions& options, const EventLog& log,
+                              std::vector<Delivery> done = {}) {
+  for (const Delivery& one : done) log.tell("acking", id(one));
+  std::vector<Delivery> deliveries =
+      done.empty() ? queue.receive_batch(options) : queue.ack_and_receive(done, options);
+  for (const Delivery& one : done) log.tell("acked", id(one));
+  for (const Delivery& one : deliveries) {
+    const std::string* const token = one.message().header(kTokenHeader);
+    log.tell("got", id(one) + " " + (token != nullptr ? *token : "?") + " " +
+                        std::to_string(one.counters().deliveries) + " " + sum(one.message().body));
+  }
+  return deliveries;
+}
+
 void finish(Queue& queue, std::vector<Delivery> deliveries, Random& random, const EventLog& log) {
-  const auto id = [](const Delivery& one) { return one.message().id.text(); };
   if (below(random, 3) == 0) {
     for (const Delivery& one : deliveries) log.tell("acking", id(one));
     queue.ack_batch(deliveries);
@@ -187,12 +204,9 @@ int consume(const StormRole& role) {
     options.wait = Milliseconds{200};
     while (!ended) {
       options.max = 1 + below(random, 8);
-      std::vector<Delivery> deliveries = queue.receive_batch(options);
-      for (const Delivery& one : deliveries) {
-        const std::string* const token = one.message().header(kTokenHeader);
-        log.tell("got", one.message().id.text() + " " + (token != nullptr ? *token : "?") + " " +
-                            std::to_string(one.counters().deliveries) + " " +
-                            sum(one.message().body));
+      std::vector<Delivery> deliveries = receive(queue, options, log);
+      while (!deliveries.empty() && below(random, 3) == 0) {
+        deliveries = receive(queue, options, log, std::move(deliveries));
       }
       if (!deliveries.empty()) finish(queue, std::move(deliveries), random, log);
     }

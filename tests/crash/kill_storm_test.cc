@@ -126,8 +126,8 @@ class Storm {
   void kill(std::size_t which) {
     Worker& worker = workers_[which];
     if (!worker.process.runs()) return;
-    const std::string line = "killing " + worker.name + "\n";
-    ASSERT_EQ(::write(log_, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    const std::string entry = log_entry("killing " + worker.name);
+    ASSERT_EQ(::write(log_, entry.data(), entry.size()), static_cast<ssize_t>(entry.size()));
     worker.process.kill();
   }
 
