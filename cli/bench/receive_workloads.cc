@@ -27,7 +27,7 @@ class Taker {
     taken_ = queue_.ack_and_receive(taken_, options_);
     return taken_.size();
   }
-  ~Taker() { queue_.ack_batch(taken_); }
+  void finish() { queue_.ack_batch(taken_); }
 
  private:
   Queue& queue_;
@@ -47,6 +47,7 @@ Sample receive_and_ack(const Conditions& conditions, std::size_t batch, double m
     if (taken == 0) break;
     budget.spend(taken);
   }
+  taker.finish();
   return {budget.per_second(), 0, {}};
 }
 
@@ -62,6 +63,7 @@ Sample receive_by_processes(const Conditions& conditions) {
                           stretch.start();
                           std::size_t done = 0;
                           while (!stretch.over()) done += taker.take();
+                          taker.finish();
                           return static_cast<double>(done);
                         }),
           0,
@@ -85,6 +87,7 @@ Sample pipeline(const Conditions& conditions) {
         done += taker.take();
       }
     }
+    if (number == 1) taker.finish();
     return static_cast<double>(done);
   };
   return {per_second_of(2, conditions.seconds, work), 0, {}};

@@ -170,20 +170,14 @@ struct ReceiveOptions {
 // What became of one receipt handed to ack, nack, …
 enum class LeaseOutcome : std::uint8_t {
   kDone,
-  kRepeated,  // that very receipt was acknowledged already: fine
-  kLost,      // stale, expired, or unknown
+  kRepeated,   // that very receipt was acknowledged already: fine
+  kLost,       // stale, expired, or unknown
 };
 
 // ---- Looking
 
 enum class State : std::uint8_t {
-  kReady,
-  kDelayed,
-  kLeased,
-  kHeld,
-  kDead,
-  kCorrupt,
-  kArchived,
+  kReady, kDelayed, kLeased, kHeld, kDead, kCorrupt, kArchived,
 };
 inline constexpr std::size_t kStateCount = 7;
 std::string_view state_name(State state);
@@ -193,21 +187,21 @@ std::optional<State> parse_state(std::string_view name);
 struct MessageStatus {
   MessageId id;
   State state = State::kReady;
-  bool behind_key = false;    // ready, but an earlier message of its order key is not gone
-  std::int64_t sequence = 0;  // index order
+  bool behind_key = false;      // ready, but an earlier message of its order key is not gone
+  std::int64_t sequence = 0;    // index order
   std::uint16_t priority = 0;
   std::int64_t sent_at_ms = 0;
-  std::int64_t due_ms = 0;  // delayed: wall clock; archived: when it will be removed; else 0
+  std::int64_t due_ms = 0;      // delayed: wall clock; archived: when it will be removed; else 0
   std::int64_t expires_at_ms = 0;
-  std::uint64_t size = 0;  // bytes of the body
+  std::uint64_t size = 0;       // bytes of the body
   Counters counters;
-  std::string reason;  // why it is dead, held, corrupt, or was nacked last
+  std::string reason;           // why it is dead, held, corrupt, or was nacked last
   Sender from;
   std::string order_key;
   bool os_durability = false;
   // Leased only:
   bool bound = false;
-  std::uint32_t holder_pid = 0;  // as its handle stated it; shown, never tested
+  std::uint32_t holder_pid = 0;       // as its handle stated it; shown, never tested
   std::int64_t lease_left_ms = 0;
   // Where its bytes are, relative to the queue's directory, and the record's place in it.
   std::string file;
@@ -216,9 +210,9 @@ struct MessageStatus {
 };
 
 struct ScanOptions {
-  std::vector<State> states;         // empty: all
-  std::int64_t after_sequence = -1;  // the page starts behind it
-  std::size_t limit = 1000;          // at most 1000 per page
+  std::vector<State> states;            // empty: all
+  std::int64_t after_sequence = -1;     // the page starts behind it
+  std::size_t limit = 1000;             // at most 1000 per page
 };
 
 struct StateCount {
@@ -244,12 +238,12 @@ struct QueueStats {
   [[nodiscard]] const StateCount& of(State state) const {
     return states[static_cast<std::size_t>(state)];
   }
-  std::int64_t reserved = 0;              // places promised to sends that are under way
+  std::int64_t reserved = 0;             // places promised to sends that are under way
   std::int64_t oldest_ready_sent_ms = 0;  // 0: none
   std::uint64_t generation = 0;           // of the index
   std::uint64_t index_bytes = 0;
-  std::uint64_t log_bytes = 0;  // of the index's write-ahead log
-  std::int64_t segments = 0;    // spool files that may hold several messages
+  std::uint64_t log_bytes = 0;            // of the index's write-ahead log
+  std::int64_t segments = 0;              // spool files that may hold several messages
   QueueTotals totals;
   bool may_lag = false;  // this process cannot write here: unindexed sends are not counted
 };
@@ -259,9 +253,9 @@ struct Consumer {
   std::uint32_t pid = 0;
   std::uint32_t uid = 0;
   std::string host;
-  std::string name;  // --as
+  std::string name;         // --as
   bool alive = false;
-  bool observer = false;  // OpenOptions::observer
+  bool observer = false;    // OpenOptions::observer
   bool waiting = false;
   std::int64_t opened_at_ms = 0;
   std::int64_t leases = 0;
@@ -273,7 +267,7 @@ struct Pause {
   bool send = false;
   std::int64_t until_ms = 0;  // wall clock; 0: until resumed
   std::string reason;
-  std::string by;  // user name of who paused it
+  std::string by;             // user name of who paused it
 };
 
 // ---- Fixing
@@ -298,9 +292,8 @@ struct OpenOptions {
   Milliseconds lock_wait{10'000};
   std::string name;       // --as: who this process says it is
   bool one_shot = false;  // a short-lived command: leaves no clean mark behind
-  // Looks, fixes and sweeps only: sending and receiving are refused (kUsage). In return
-  // remove_queue does not count it: whoever must watch every queue does not keep any from being
-  // removed.
+  // Looks, fixes and sweeps only: sending and receiving are refused (kUsage). In return remove_queue
+  // does not count it: whoever must watch every queue does not keep any from being removed.
   bool observer = false;
   // A thread of its own indexes, seals and cleans up; without it, only calls and close() do.
   bool background = true;
@@ -338,11 +331,10 @@ class Queue {
   std::optional<Delivery> receive(const ReceiveOptions& options = {});  // options.max is 1 here
   std::vector<Delivery> receive_batch(const ReceiveOptions& options);
   void ack_batch(std::span<Delivery> deliveries);  // one transaction, one sync; throws like ack()
-  // ack_batch and receive_batch in one: in one transaction where a message is ready, with one sync.
-  // For whoever works on one batch after the other; nothing to acknowledge: receive_batch. They are
-  // acknowledged, durably, before it begins to wait for the next, and when it returns. Throws what
-  // both throw: Error(kLeaseLost) before anything is received, and what receive_batch throws while
-  // it waits when they are acknowledged already.
+  // ack_batch, then receive_batch, in one transaction and with one sync: for whoever works on one
+  // batch after the other. Before it begins to wait for the next, those that are done are
+  // acknowledged, durably. Error(kLeaseLost): some leases had ended; the others are acknowledged,
+  // and nothing is received. Any other error may be that of either half.
   std::vector<Delivery> ack_and_receive(std::span<Delivery> done, const ReceiveOptions& options);
   // They are another queue's now, and durable there: finishes them all as ack_batch does, but
   // nothing is archived, and their ids and dedupe keys are forgotten here, so that they may come
@@ -356,7 +348,8 @@ class Queue {
   std::vector<LeaseOutcome> release(std::span<const Receipt> receipts);
   std::vector<LeaseOutcome> extend(std::span<const Receipt> receipts,
                                    std::optional<Milliseconds> lease = {});
-  std::vector<LeaseOutcome> reject(std::span<const Receipt> receipts, std::string_view reason = {});
+  std::vector<LeaseOutcome> reject(std::span<const Receipt> receipts,
+                                   std::string_view reason = {});
 
   // Looking: no lease, no change.
   QueueStats stats();
@@ -391,12 +384,11 @@ class Queue {
   void maintain();
   // What somebody does for a queue every 250 ms: leases that are over and those of dead processes
   // return, what is due becomes ready, what expired goes dead, what is durable gets its rows, what
-  // is settled is cleaned up; waiting receivers hear of it. Waits for a lock 50 ms, and for
-  // cleaning up lock_wait, before it leaves the rest to the next call (then Error(kTryAgain)). From
-  // the first call until close() this handle is the queue's watcher, if no waiting receiver is:
-  // call it again at least every 250 ms. Where nothing happens it costs a few system calls, writes
-  // nothing and syncs nothing. Throws Error(kNotFound) once the queue was removed: close this
-  // handle then.
+  // is settled is cleaned up; waiting receivers hear of it. Waits for a lock 50 ms, and for cleaning
+  // up lock_wait, before it leaves the rest to the next call (then Error(kTryAgain)). From the first call until close() this handle is the
+  // queue's watcher, if no waiting receiver is: call it again at least every 250 ms.
+  // Where nothing happens it costs a few system calls, writes nothing and syncs nothing.
+  // Throws Error(kNotFound) once the queue was removed: close this handle then.
   void sweep();
   // A descriptor whose inheritance by a child keeps this handle's bound leases alive.
   [[nodiscard]] int lease_descriptor() const;
