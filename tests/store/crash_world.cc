@@ -191,6 +191,7 @@ void World::take_in_turns(std::size_t count) {
     }
     for (const std::string& body : bodies) settle(body, kAbsent);
   }
+  for (Delivery& one : taken) keep(std::move(one));
 }
 
 void World::reject(Delivery& delivery) {

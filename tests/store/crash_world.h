@@ -92,7 +92,7 @@ class World {
   Delivery take();  // the next one
   void ack(Delivery& delivery);
   void take_and_ack(std::size_t count = 1);
-  // Each acknowledged with the receipt of the next; the last of these is released.
+  // Each acknowledged with the receipt of the next; the last of these is kept.
   void take_in_turns(std::size_t count);
   // On lease until the world ends.
   void keep(Delivery delivery) { kept_.push_back(std::move(delivery)); }
