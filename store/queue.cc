@@ -96,15 +96,12 @@ std::vector<LeaseOutcome> Queue::reject(std::span<const Receipt> receipts,
   return impl_->reject(receipts, reason);
 }
 std::vector<LeaseOutcome> Queue::pass_on(std::span<Delivery> deliveries) {
-  std::vector<Receipt> receipts;
-  receipts.reserve(deliveries.size());
   QueueImpl::DedupeKeys keys;
-  for (Delivery& one : deliveries) {
+  for (const Delivery& one : deliveries) {
     const std::string& key = one.message().dedupe_key;
     if (!key.empty()) keys.emplace(one.message().id, key);
-    receipts.push_back(one.detach());
   }
-  return impl_->pass_on(receipts, keys);
+  return impl_->pass_on(detach_all(deliveries), keys);
 }
 
 QueueStats Queue::stats() { return impl_->stats(); }
