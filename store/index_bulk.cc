@@ -64,12 +64,14 @@ void Index::finish_bulk(std::uint64_t transaction, OrderOnDead order, std::strin
   bulk_ = Stmt();
   bulk_file_ = Stmt();
   bulk_key_ = Stmt();
+  db_.execute(kIndexesOfFew);
   db_.execute(kBulkSort);
-  db_.execute(kIndexIndexes);
-  // Of each order key the first live message is its head; the others stand behind it.
+  db_.execute(kIndexesOfMany);
+  // Of each order key the first live message is its head; the others stand behind it. (state<=5 is
+  // what the index of order keys holds.)
   db_.execute(
-      "UPDATE m SET state=3 WHERE state=1 AND okey IS NOT NULL AND EXISTS(SELECT 1 FROM m AS e "
-      "WHERE e.okey=m.okey AND e.state<=5 AND e.seq<m.seq)");
+      "UPDATE m SET state=3 WHERE state=1 AND state<=5 AND okey IS NOT NULL AND EXISTS(SELECT 1 "
+      "FROM m AS e WHERE e.okey=m.okey AND e.state<=5 AND e.seq<m.seq)");
   if (order == OrderOnDead::kStop) {
     db_.execute(
         "UPDATE m SET state=3 WHERE state=1 AND okey IN (SELECT okey FROM m WHERE okey IS NOT NULL "

@@ -44,23 +44,13 @@ CREATE TABLE s(
   reason TEXT, flags INTEGER NOT NULL);
 )sql";
 
-inline constexpr char kBulkSort[] = R"sql(
+// Of a bulk load, in this order. Of what few rows are in, the conditions are evaluated as rows come:
+// a CREATE INDEX behind them would read the whole table once for each.
+inline constexpr char kIndexesOfFew[] = R"sql(
 CREATE UNIQUE INDEX ids ON m(id);
-INSERT OR IGNORE INTO m(id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid,
-  deliveries,failures,redrives,reason,flags,note)
-  SELECT id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid,
-  deliveries,failures,redrives,reason,flags,0 FROM s ORDER BY id;
-DROP TABLE s;
-)sql";
-
-inline constexpr char kIndexIndexes[] = R"sql(
-CREATE INDEX claim ON m(prio DESC, seq) WHERE state=1;
-CREATE INDEX sender_claim ON m(sender, prio DESC, seq) WHERE state=1 AND sender IS NOT NULL;
-CREATE INDEX okeys ON m(okey, seq) WHERE okey IS NOT NULL AND state<=5;
 CREATE INDEX dead_keys ON m(okey) WHERE okey IS NOT NULL AND state=6;
 CREATE INDEX leases ON m(due) WHERE state=2;
 CREATE INDEX delayed ON m(due) WHERE state=4;
-CREATE INDEX expiry ON m(expires) WHERE expires IS NOT NULL AND state IN (1,3,4);
 CREATE INDEX held ON m(seq) WHERE state=5;
 CREATE INDEX dead ON m(seq) WHERE state=6;
 CREATE INDEX corrupt ON m(seq) WHERE state=7;
@@ -70,6 +60,22 @@ CREATE INDEX gone ON m(due) WHERE state=10;
 CREATE INDEX notes ON m(seq) WHERE note=1;
 CREATE INDEX finished ON f(fid) WHERE live=0 AND sealed=1;
 CREATE INDEX keys_until ON d(until);
+)sql";
+
+inline constexpr char kBulkSort[] = R"sql(
+INSERT OR IGNORE INTO m(id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid,
+  deliveries,failures,redrives,reason,flags,note)
+  SELECT id,state,prio,file,off,len,size,sent,due,expires,okey,sender,uid,pid,
+  deliveries,failures,redrives,reason,flags,0 FROM s ORDER BY id;
+DROP TABLE s;
+)sql";
+
+// Each of these may be in as many as there are rows: sorted, they are written once.
+inline constexpr char kIndexesOfMany[] = R"sql(
+CREATE INDEX claim ON m(prio DESC, seq) WHERE state=1;
+CREATE INDEX sender_claim ON m(sender, prio DESC, seq) WHERE state=1 AND sender IS NOT NULL;
+CREATE INDEX okeys ON m(okey, seq) WHERE okey IS NOT NULL AND state<=5;
+CREATE INDEX expiry ON m(expires) WHERE expires IS NOT NULL AND state IN (1,3,4);
 )sql";
 
 }  // namespace spoolmq
