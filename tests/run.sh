@@ -17,13 +17,29 @@ if ((shuffled_bits > 28)) && [[ -z ${SPOOLMQ_TEST_FIXED_ADDRESSES:-} ]]; then
   SPOOLMQ_TEST_FIXED_ADDRESSES=1 exec setarch "$(uname -m)" -R "$BASH" "$0" "$@"
 fi
 
-# run_preset PRESET TARGET [ctest option…]: builds, then tests.
-run_preset() {
-  local preset=$1 target=$2
-  shift 2
-  say "== $preset"
-  build_preset "$source_dir" "$preset" "$target"
-  (cd "$source_dir" && ctest --preset "$preset" -j$((2 * $(nproc))) --no-tests=error "$@")
+# build_ahead PRESET TARGET: with what the tests that run meanwhile leave of the processors.
+ahead=''
+build_ahead() {
+  mkdir -p "$source_dir/build"
+  ahead_log=$source_dir/build/$1.log
+  set -m  # a process group of its own, to be stopped with all that it has started
+  (renice -n 19 "$BASHPID" >/dev/null && build_preset "$source_dir" "$@") >"$ahead_log" 2>&1 &
+  ahead=$!
+  set +m
+}
+stop_building() { [[ -z $ahead ]] || kill -- "-$ahead" 2>/dev/null || true; }
+trap stop_building EXIT
+
+# test_preset PRESET [ctest option…]: returns when what is built ahead is built, too.
+test_preset() {
+  local preset=$1 code=0
+  shift
+  (cd "$source_dir" && ctest --preset "$preset" -j$((2 * $(nproc))) --no-tests=error "$@") || return
+  [[ -n $ahead ]] || return 0
+  wait "$ahead" || code=$?
+  ahead=''
+  cat "$ahead_log"
+  return "$code"
 }
 
 asan_target=unit_tests tsan_target=threaded_tests
@@ -40,6 +56,12 @@ install_packages "$source_dir" build test
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
-run_preset asan "$asan_target" "${selection[@]}"
-run_preset tsan "$tsan_target" "${selection[@]}"
-run_preset release all
+say "== asan"
+build_preset "$source_dir" asan "$asan_target"
+build_ahead tsan "$tsan_target"
+test_preset asan "${selection[@]}"
+say "== tsan"
+build_ahead release all
+test_preset tsan "${selection[@]}"
+say "== release"
+test_preset release
