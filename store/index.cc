@@ -6,6 +6,7 @@
 #include "store/checked_vfs.h"
 #include "store/index_schema.h"
 #include "store/index_statements.h"
+#include "store/leased_rows.h"
 
 namespace spoolmq {
 namespace {
@@ -44,7 +45,8 @@ void configure(Db& db) {
 
 }  // namespace
 
-Index::Index(std::shared_ptr<Dir> dir) : dir_(std::move(dir)) {}
+Index::Index(std::shared_ptr<Dir> dir)
+    : dir_(std::move(dir)), leased_(std::make_unique<LeasedRows>()) {}
 Index::~Index() = default;
 
 void Index::open(std::uint64_t generation, std::uint64_t least_transaction) {
@@ -100,6 +102,7 @@ void Index::close() {
   files_.clear();
   file_ids_.clear();
   file_changes_.clear();
+  leased_->clear();
   db_ = Db();
 }
 

@@ -120,6 +120,8 @@ struct LeaseRequest {
   std::uint64_t token = 0;  // of the lease, or leases; 0: one is drawn
 };
 
+class LeasedRows;
+
 class Index {
  public:
   // A repeated acknowledgement is answered for at least this long.
@@ -240,6 +242,8 @@ class Index {
     std::optional<Row> row;  // with kDone
   };
   Found find_lease(const Receipt& receipt, const Now& now);
+  // The same of each. Cheap for what was leased here together.
+  std::vector<Found> find_leases(std::span<const Receipt> receipts, const Now& now);
   void ack(Row& row, const Now& now, std::int64_t archive_ms);
   // Leased ones, each once. Cheap where their numbers follow each other.
   void ack_leased(std::span<Row> rows, const Now& now, std::int64_t archive_ms);
@@ -353,6 +357,7 @@ class Index {
   void move_to_end(Row& row);
   void write(const Row& row);
   static Row read_row(const Stmt& statement);
+  void find_as_leased(std::span<const Row* const> run, const Now& now, std::vector<Found>& found);
   static FileRow read_file_row(const Stmt& statement);
   FileRow read_changed_file_row(const Stmt& statement) const;
   static std::vector<FileRow> read_file_rows(Stmt& rows);
@@ -395,6 +400,7 @@ class Index {
   std::unordered_map<std::int64_t, FileChange> file_changes_;  // of this transaction
   std::unordered_map<std::int64_t, FileRow> files_;            // cache, dropped by rollback
   std::unordered_map<MessageId, std::int64_t> file_ids_;       // likewise
+  std::unique_ptr<LeasedRows> leased_;                         // plain ones
 };
 
 }  // namespace spoolmq

@@ -4,6 +4,7 @@
 #include "core/id_source.h"
 #include "store/index.h"
 #include "store/index_statements.h"
+#include "store/leased_rows.h"
 #include "store/runs.h"
 
 namespace spoolmq {
@@ -51,6 +52,7 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
   if (rows.empty()) return {};
   const std::uint64_t token = request.token != 0 ? request.token : random_bits();
   std::vector<std::int64_t> plain;
+  std::vector<Row> remembered;
   for (Row& row : rows) {
     lease(row, request, now, token);
     if (!is_plain(row)) {
@@ -59,7 +61,9 @@ std::vector<Index::Claimed> Index::claim(const LeaseRequest& request, const Now&
     }
     count_state(row, RowState::kLeased);
     plain.push_back(row.sequence);
+    if (request.token == 0) remembered.push_back(row);
   }
+  if (!remembered.empty()) leased_->remember(token | 1, std::move(remembered));
   for_each_run(plain, [&](const Run& run) {
     const Row& one = rows.front();  // all got the same
     sql_->lease_run.bind(1, run.first)
@@ -189,6 +193,40 @@ Index::Found Index::find_lease(const Receipt& receipt, const Now& now) {
   if (settled) return {LeaseOutcome::kRepeated, std::nullopt};
   if (row->state != RowState::kLeased || row->due <= now.boot_ms) return {};
   return {LeaseOutcome::kDone, std::move(row)};
+}
+
+std::vector<Index::Found> Index::find_leases(std::span<const Receipt> receipts, const Now& now) {
+  std::vector<Found> found;
+  found.reserve(receipts.size());
+  while (found.size() < receipts.size()) {
+    const std::vector<const Row*> run = leased_->run_of(receipts.subspan(found.size()));
+    const std::size_t end = found.size() + std::max<std::size_t>(run.size(), 1);
+    if (!run.empty()) find_as_leased(run, now, found);
+    while (found.size() < end) found.push_back(find_lease(receipts[found.size()], now));
+  }
+  return found;
+}
+
+// As many of them as still are what they were, from the front.
+void Index::find_as_leased(std::span<const Row* const> run, const Now& now,
+                           std::vector<Found>& found) {
+  Stmt& rows = sql_->leased_run;
+  const StmtScope scope(rows);
+  rows.bind(1, run.front()->sequence).bind(2, run.back()->sequence);
+  rows.bind_u64(3, run.front()->token);
+  for (const Row* const row : run) {
+    if (!rows.step() || rows.integer(0) != row->sequence || rows.id(1) != row->id) return;
+    const std::int64_t due = rows.amount(2);
+    if (due <= now.boot_ms) {
+      found.push_back({});
+      continue;
+    }
+    found.push_back({LeaseOutcome::kDone, *row});
+    Row& as_it_is = *found.back().row;
+    as_it_is.due = due;
+    as_it_is.lease_wall_ms = rows.amount(3);
+    as_it_is.lease_length_ms = std::max<std::int64_t>(rows.amount(4), 0);
+  }
 }
 
 void Index::ack_leased(std::span<Row> rows, const Now& now, std::int64_t archive_ms) {

@@ -5,6 +5,7 @@
 #include "core/id_source.h"
 #include "store/index.h"
 #include "store/index_statements.h"
+#include "store/leased_rows.h"
 
 namespace spoolmq {
 namespace {
@@ -177,6 +178,7 @@ std::optional<Index::Claimed> Index::insert_leased(const Entry& entry, const Lea
   if (!add(row, entry, now, settings) || !leased) return std::nullopt;
   row.order_key = entry.order_key;
   row.from = entry.from;
+  if (row.order_key.empty()) leased_->remember(row.token, {row});
   return Claimed{std::move(row), entry.at};
 }
 

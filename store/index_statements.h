@@ -43,6 +43,8 @@ struct Index::Statements {
                          " FROM m WHERE state=1 ORDER BY prio DESC, seq LIMIT ?1")),
         claim_from(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS " FROM m WHERE state=1 AND sender=?2"
                               " ORDER BY prio DESC, seq LIMIT ?1")),
+        leased_run(db.prepare("SELECT seq,id,due,wall,span FROM m WHERE seq BETWEEN ?1 AND ?2 AND "
+                              "state=2 AND token=?3")),
         leases_over(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
                                " FROM m WHERE state=2 AND due<=?1 ORDER BY due LIMIT 1000")),
         leases_of(db.prepare("SELECT " SPOOLMQ_ROW_COLUMNS
@@ -102,11 +104,11 @@ struct Index::Statements {
 
   Stmt insert_many;  // kRowsTogether of them; prepared by whoever has so many
   Stmt begin, commit, load_meta, store_meta, insert, write, lease_run, ack_run, find, key_has_live,
-      key_has_earlier, key_has_dead, key_first, promote, claim, claim_from, leases_over, leases_of,
-      all_leases, delayed_due, expired, next_lease, next_delayed, next_archived, next_expiry,
-      file_by_name, file_by_id, file_insert, file_change, file_seal, key_find, key_put, key_drop,
-      keys_old, reserve, reservation, any_reservation, reservations_of, unreserve, gone, drop_run,
-      settled_in, renumber, noted;
+      key_has_earlier, key_has_dead, key_first, promote, claim, claim_from, leased_run, leases_over,
+      leases_of, all_leases, delayed_due, expired, next_lease, next_delayed, next_archived,
+      next_expiry, file_by_name, file_by_id, file_insert, file_change, file_seal, key_find, key_put,
+      key_drop, keys_old, reserve, reservation, any_reservation, reservations_of, unreserve, gone,
+      drop_run, settled_in, renumber, noted;
 };
 
 }  // namespace spoolmq

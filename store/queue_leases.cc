@@ -31,8 +31,9 @@ void QueueImpl::act_on_leases(Session& session, std::span<const Receipt> receipt
     if (acted < work.found.size()) act(session, std::span(work.found).subspan(acted));
     acted = work.found.size();
   };
+  std::vector<Index::Found> found = session.index.find_leases(receipts, session.now);
   for (std::size_t i = 0; i < receipts.size(); ++i) {
-    Index::Found one = session.index.find_lease(receipts[i], session.now);
+    Index::Found one = std::move(found[i]);
     if (one.row && !seen.insert(one.row->sequence).second) {
       // The same receipt again: what it finds is what the first one left.
       act_on_rest();

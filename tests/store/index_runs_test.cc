@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "store/index.h"
 #include "tests/store/store_world.h"
@@ -48,6 +49,34 @@ class IndexRuns : public ::testing::Test {
     std::set<MessageId> found;
     for (const Row& row : rows) found.insert(row.id);
     return found;
+  }
+  std::vector<Receipt> receipts_of(std::span<const Row> rows) {
+    std::vector<Receipt> receipts;
+    for (const Row& row : rows) receipts.push_back({row.id, row.token});
+    return receipts;
+  }
+  // Looked up together they are what they are one by one; returns how many leases run.
+  std::size_t expect_found_together(std::span<const Receipt> receipts, const Now& now = kNow) {
+    const std::vector<Index::Found> together = index_->find_leases(receipts, now);
+    EXPECT_EQ(together.size(), receipts.size());
+    std::size_t running = 0;
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      const Index::Found single = index_->find_lease(receipts[i], now);
+      EXPECT_EQ(together[i].outcome, single.outcome) << i;
+      EXPECT_EQ(together[i].row.has_value(), single.row.has_value()) << i;
+      if (!together[i].row || !single.row) continue;
+      ++running;
+      const auto what = [](const Row& row) {
+        return std::tuple(row.sequence, row.id, row.state, row.priority, row.file, row.offset,
+                          row.length, row.size, row.sent_at_ms, row.due, row.expires_at_ms,
+                          row.order_key, row.from.name, row.from.uid, row.from.pid,
+                          row.counters.deliveries, row.counters.failures, row.counters.redrives,
+                          row.token, row.holder, row.lease_wall_ms, row.lease_length_ms, row.reason,
+                          row.flags);
+      };
+      EXPECT_EQ(what(*together[i].row), what(*single.row)) << i;
+    }
+    return running;
   }
   // What was counted is what stands in the rows.
   void expect_counted() {
@@ -137,6 +166,73 @@ TEST_F(IndexRuns, AcknowledgedTogetherAreThoseAndNothingElse) {
     const Receipt receipt{row.id, row.token};
     EXPECT_EQ(index_->find_lease(receipt, kNow).outcome, LeaseOutcome::kRepeated);
   }
+}
+
+TEST_F(IndexRuns, LeasesFoundTogetherAreWhatTheyAreOneByOne) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    entries_[i].priority = i % 11 == 3 ? 200 : 100;
+    entries_[i].from = {.uid = 5, .pid = 6, .name = "a sender of a long enough name"};
+    entries_[i].expires_at_ms = i % 5 == 0 ? kNow.wall_ms + 60'000 : 0;
+  }
+  entries_[20].order_key = "k";
+  index_->insert_all(entries_, kNow, {});
+  std::vector<Row> rows = claim(30);
+  std::vector<Receipt> receipts = receipts_of(rows);
+  EXPECT_EQ(expect_found_together(receipts), 30U);
+  for (const Row& row : claim(10)) receipts.push_back({row.id, row.token});
+  std::ranges::rotate(receipts, receipts.begin() + 13);
+  receipts.push_back({some_id(4711), rows.front().token});
+  receipts.push_back({rows.front().id, rows.front().token + 2});
+  EXPECT_EQ(expect_found_together(receipts), 40U);
+  std::ranges::reverse(receipts);
+  EXPECT_EQ(expect_found_together(receipts), 40U);
+  EXPECT_EQ(expect_found_together({}), 0U);
+}
+
+TEST_F(IndexRuns, ALeaseThatChangedIsNotFoundAsItWas) {
+  index_->insert_all(entries_, kNow, {});
+  std::vector<Row> rows = claim(kEntries);
+  const std::vector<Receipt> receipts = receipts_of(rows);
+  index_->extend(rows[3], kNow, 90'000);
+  index_->extend(rows[4], kNow, 1000);
+  EXPECT_EQ(expect_found_together(receipts), receipts.size());
+  const Now later{kNow.wall_ms + 2000, kNow.boot_ms + 2000};
+  EXPECT_EQ(expect_found_together(receipts, later), receipts.size() - 1);
+  index_->ack_leased(std::span(rows).subspan(7, 4), kNow, 0);
+  index_->nack(rows[12], kNow, {}, "no", 0, nullptr);
+  index_->release(rows[14]);
+  index_->remove(rows[16], kNow);
+  index_->reject(rows[18], "no", kNow, OrderOnDead::kContinue);
+  index_->mark_corrupt(rows[20], "checksum");
+  EXPECT_EQ(expect_found_together(receipts), receipts.size() - 9);
+  for (const Row& row : claim(2)) EXPECT_NE(row.token, receipts.front().token);
+  EXPECT_EQ(expect_found_together(receipts), receipts.size() - 9);
+  const Now over{kNow.wall_ms + 30'000, kNow.boot_ms + 30'000};
+  EXPECT_EQ(expect_found_together(receipts, over), 1U);
+}
+
+TEST_F(IndexRuns, ALeaseThatWasRolledBackIsNotFound) {
+  index_->insert_all(entries_, kNow, {});
+  index_->prepare_commit();
+  index_->commit();
+  index_->begin(kNow.wall_ms);
+  const std::vector<Receipt> receipts = receipts_of(claim(20));
+  index_->rollback();
+  index_->begin(kNow.wall_ms);
+  EXPECT_EQ(expect_found_together(receipts), 0U);
+  EXPECT_EQ(expect_found_together(receipts_of(claim(20))), 20U);
+}
+
+TEST_F(IndexRuns, OldLeasesAreForgottenHereAndFoundAllTheSame) {
+  std::vector<Receipt> receipts;
+  for (int batch = 0; batch < 250; ++batch) {
+    std::vector<Entry> entries = entries_;
+    int number = 10'000 + batch * kEntries;
+    for (Entry& entry : entries) entry.id = some_id(number++);
+    index_->insert_all(entries, kNow, {});
+    for (const Row& row : claim(kEntries)) receipts.push_back({row.id, row.token});
+  }
+  EXPECT_EQ(expect_found_together(receipts), receipts.size());
 }
 
 TEST_F(IndexRuns, SettledYoungAreKeptForTheirSecondAndThenGo) {
