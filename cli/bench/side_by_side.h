@@ -10,6 +10,9 @@ namespace spoolmq::bench {
 struct Stretch {
   std::function<void()> start;
   std::function<bool()> over;
+  // How much of it is done so far, for others to go by; and what process `number` said last.
+  std::function<void(double done)> tell;
+  std::function<double(int number)> told_by;
 };
 using Work = std::function<double(int number, const Stretch&)>;
 
