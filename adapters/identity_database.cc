@@ -143,12 +143,27 @@ void IdentityDatabase::execute(const char* sql) {
   if (code != SQLITE_OK) fail(code);
 }
 
+void IdentityDatabase::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
 IdentityDatabase::Statement IdentityDatabase::prepare(std::string_view sql) {
+  auto known = idle_.find(sql);
+  if (known == idle_.end()) known = idle_.try_emplace(std::string(sql)).first;
+  if (known->second) return {*this, known->second.release()};
   sqlite3_stmt* statement = nullptr;
   const int code =
       sqlite3_prepare_v2(db_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   if (code != SQLITE_OK) fail(code);
   return {*this, statement};
+}
+
+void IdentityDatabase::take_back(sqlite3_stmt* statement) noexcept {
+  std::unique_ptr<sqlite3_stmt, Finalize> idle(statement);
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);  // what they point at may be gone
+  const auto known = idle_.find(std::string_view(sqlite3_sql(statement)));
+  if (known != idle_.end()) known->second = std::move(idle);
 }
 
 IdentityDatabase::Transaction::Transaction(IdentityDatabase& database) : database_(database) {
@@ -168,7 +183,9 @@ void IdentityDatabase::Transaction::commit() {
 IdentityDatabase::Statement::Statement(Statement&& other) noexcept
     : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
 
-IdentityDatabase::Statement::~Statement() { sqlite3_finalize(statement_); }
+IdentityDatabase::Statement::~Statement() {
+  if (statement_ != nullptr) database_.take_back(statement_);
+}
 
 // The only refusal of a bind is a number beyond the statement's, or no memory: the step tells.
 IdentityDatabase::Statement& IdentityDatabase::Statement::bind(int at, std::int64_t value) {

@@ -8,6 +8,8 @@
 // Throws Error. Not thread-safe.
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,11 +59,12 @@ class IdentityDatabase {
 
    private:
     friend class IdentityDatabase;
-    Statement(const IdentityDatabase& database, sqlite3_stmt* statement)
+    Statement(IdentityDatabase& database, sqlite3_stmt* statement)
         : database_(database), statement_(statement) {}
-    const IdentityDatabase& database_;
-    sqlite3_stmt* statement_;
+    IdentityDatabase& database_;
+    sqlite3_stmt* statement_;  // null: moved from
   };
+  // One that was used before is used again. The object must outlive it.
   Statement prepare(std::string_view sql);
 
   // Holds the write lock from its birth; undone unless commit() returned.
@@ -80,13 +83,19 @@ class IdentityDatabase {
 
  private:
   void execute(const char* sql);
+  void take_back(sqlite3_stmt* statement) noexcept;
   [[noreturn]] void fail(int code) const;
 
   std::string path_;
   struct Close {
     void operator()(sqlite3* db) const;
   };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
   std::unique_ptr<sqlite3, Close> db_;
+  // By their texts; null: in use.
+  std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, std::less<>> idle_;
 };
 
 }  // namespace spoolmq::adapters
