@@ -144,7 +144,6 @@ void Index::insert_all(std::span<const Entry> entries, const Now& now, const Set
 void Index::insert_together(std::span<const Entry, kRowsTogether> entries, const Now& now,
                             const Settings& settings) {
   Stmt& insert = sql_->insert_many;
-  if (!insert.is_prepared()) insert = db_.prepare(Statements::insert_of(kRowsTogether));
   std::vector<Row> rows;
   rows.reserve(entries.size());
   int before = 0;

@@ -140,12 +140,12 @@ void Db::execute(const char* sql) {
 }
 
 Stmt Db::prepare(std::string_view sql) {
-  sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code != SQLITE_OK) fail(db_, code, "use the index", path_);
-  return {statement, &path_};
+  Stmt statement = prepare_late(std::string(sql));
+  statement.prepare();
+  return statement;
 }
+
+Stmt Db::prepare_late(std::string sql) { return {db_, std::move(sql), &path_}; }
 
 std::uint32_t Db::data_version() {
   std::uint32_t version = 0;
@@ -199,41 +199,59 @@ void Db::copy_to(Db& to) {
 }
 
 Stmt::Stmt(Stmt&& other) noexcept
-    : stmt_(std::exchange(other.stmt_, nullptr)), subject_(other.subject_) {}
+    : db_(other.db_),
+      stmt_(std::exchange(other.stmt_, nullptr)),
+      sql_(std::move(other.sql_)),
+      subject_(other.subject_) {}
 
 Stmt& Stmt::operator=(Stmt&& other) noexcept {
+  std::swap(db_, other.db_);
   std::swap(stmt_, other.stmt_);
+  std::swap(sql_, other.sql_);
   std::swap(subject_, other.subject_);
   return *this;
 }
 
 Stmt::~Stmt() { sqlite3_finalize(stmt_); }
 
+void Stmt::prepare() {
+  if (stmt_ != nullptr) return;
+  const int code = sqlite3_prepare_v3(db_, sql_.data(), static_cast<int>(sql_.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &stmt_, nullptr);
+  if (code != SQLITE_OK) fail(db_, code, "use the index", *subject_);
+}
+
+sqlite3_stmt* Stmt::prepared() {
+  if (stmt_ == nullptr) [[unlikely]]
+    prepare();
+  return stmt_;
+}
+
 Stmt& Stmt::bind(int at, std::int64_t value) {
-  sqlite3_bind_int64(stmt_, at, value);
+  sqlite3_bind_int64(prepared(), at, value);
   return *this;
 }
 
 Stmt& Stmt::bind(int at, std::string_view text) {
-  sqlite3_bind_text64(stmt_, at, text.data() != nullptr ? text.data() : "", text.size(),
+  sqlite3_bind_text64(prepared(), at, text.data() != nullptr ? text.data() : "", text.size(),
                       SQLITE_STATIC, SQLITE_UTF8);
   return *this;
 }
 
 Stmt& Stmt::bind_blob(int at, std::string_view bytes) {
-  sqlite3_bind_blob64(stmt_, at, bytes.data() != nullptr ? bytes.data() : "", bytes.size(),
+  sqlite3_bind_blob64(prepared(), at, bytes.data() != nullptr ? bytes.data() : "", bytes.size(),
                       SQLITE_STATIC);
   return *this;
 }
 
 Stmt& Stmt::bind(int at, const MessageId& id) {
-  sqlite3_bind_blob(stmt_, at, id.bytes().data(), static_cast<int>(MessageId::kBytes),
+  sqlite3_bind_blob(prepared(), at, id.bytes().data(), static_cast<int>(MessageId::kBytes),
                     SQLITE_STATIC);
   return *this;
 }
 
 Stmt& Stmt::bind_null(int at) {
-  sqlite3_bind_null(stmt_, at);
+  sqlite3_bind_null(prepared(), at);
   return *this;
 }
 
@@ -246,7 +264,7 @@ Stmt& Stmt::bind_or_null(int at, std::int64_t value) {
 }
 
 bool Stmt::step() {
-  const int code = sqlite3_step(stmt_);
+  const int code = sqlite3_step(prepared());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   sqlite3* const db = sqlite3_db_handle(stmt_);

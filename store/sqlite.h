@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "spoolmq/error.h"
 #include "spoolmq/id.h"
@@ -49,6 +50,8 @@ class Db {
   [[nodiscard]] bool is_open() const { return db_ != nullptr; }
   void execute(const char* sql);  // no parameters; several statements may stand in it
   Stmt prepare(std::string_view sql);
+  // At its first use.
+  Stmt prepare_late(std::string sql);
   [[nodiscard]] std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(db_); }
   [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(db_); }
   [[nodiscard]] std::int64_t total_changes() const { return sqlite3_total_changes64(db_); }
@@ -87,12 +90,13 @@ inline constexpr std::int64_t kMostAmount = std::int64_t{1} << 50;
 class Stmt {
  public:
   Stmt() = default;
-  Stmt(sqlite3_stmt* statement, const std::string* subject) : stmt_(statement), subject_(subject) {}
+  Stmt(sqlite3* db, std::string sql, const std::string* subject)
+      : db_(db), sql_(std::move(sql)), subject_(subject) {}
   Stmt(Stmt&& other) noexcept;
   Stmt& operator=(Stmt&& other) noexcept;
   ~Stmt();
 
-  [[nodiscard]] bool is_prepared() const { return stmt_ != nullptr; }
+  void prepare();  // where it is not yet
   // Parameters are numbered from 1.
   Stmt& bind(int at, std::int64_t value);
   Stmt& bind_u64(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
@@ -122,7 +126,11 @@ class Stmt {
   void abandon() { stmt_ = nullptr; }
 
  private:
+  sqlite3_stmt* prepared();
+
+  sqlite3* db_ = nullptr;
   sqlite3_stmt* stmt_ = nullptr;
+  std::string sql_;
   const std::string* subject_ = nullptr;
 };
 
