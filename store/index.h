@@ -357,7 +357,7 @@ class Index {
   void move_to_end(Row& row);
   void write(const Row& row);
   static Row read_row(const Stmt& statement);
-  void find_as_leased(std::span<const Row* const> run, const Now& now, std::vector<Found>& found);
+  void find_as_leased(std::span<Row> run, const Now& now, std::vector<Found>& found);
   static FileRow read_file_row(const Stmt& statement);
   FileRow read_changed_file_row(const Stmt& statement) const;
   static std::vector<FileRow> read_file_rows(Stmt& rows);

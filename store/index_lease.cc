@@ -199,7 +199,7 @@ std::vector<Index::Found> Index::find_leases(std::span<const Receipt> receipts, 
   std::vector<Found> found;
   found.reserve(receipts.size());
   while (found.size() < receipts.size()) {
-    const std::vector<const Row*> run = leased_->run_of(receipts.subspan(found.size()));
+    std::vector<Row> run = leased_->take_run(receipts.subspan(found.size()));
     const std::size_t end = found.size() + std::max<std::size_t>(run.size(), 1);
     if (!run.empty()) find_as_leased(run, now, found);
     while (found.size() < end) found.push_back(find_lease(receipts[found.size()], now));
@@ -208,24 +208,21 @@ std::vector<Index::Found> Index::find_leases(std::span<const Receipt> receipts, 
 }
 
 // As many of them as still are what they were, from the front.
-void Index::find_as_leased(std::span<const Row* const> run, const Now& now,
-                           std::vector<Found>& found) {
+void Index::find_as_leased(std::span<Row> run, const Now& now, std::vector<Found>& found) {
   Stmt& rows = sql_->leased_run;
   const StmtScope scope(rows);
-  rows.bind(1, run.front()->sequence).bind(2, run.back()->sequence);
-  rows.bind_u64(3, run.front()->token);
-  for (const Row* const row : run) {
-    if (!rows.step() || rows.integer(0) != row->sequence || rows.id(1) != row->id) return;
-    const std::int64_t due = rows.amount(2);
-    if (due <= now.boot_ms) {
+  rows.bind(1, run.front().sequence).bind(2, run.back().sequence);
+  rows.bind_u64(3, run.front().token);
+  for (Row& row : run) {
+    if (!rows.step() || rows.integer(0) != row.sequence || rows.id(1) != row.id) return;
+    row.due = rows.amount(2);
+    row.lease_wall_ms = rows.amount(3);
+    row.lease_length_ms = std::max<std::int64_t>(rows.amount(4), 0);
+    if (row.due <= now.boot_ms) {
       found.push_back({});
-      continue;
+    } else {
+      found.push_back({LeaseOutcome::kDone, std::move(row)});
     }
-    found.push_back({LeaseOutcome::kDone, *row});
-    Row& as_it_is = *found.back().row;
-    as_it_is.due = due;
-    as_it_is.lease_wall_ms = rows.amount(3);
-    as_it_is.lease_length_ms = std::max<std::int64_t>(rows.amount(4), 0);
   }
 }
 

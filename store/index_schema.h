@@ -50,7 +50,6 @@ inline constexpr char kIndexesOfFew[] = R"sql(
 CREATE UNIQUE INDEX ids ON m(id);
 CREATE INDEX dead_keys ON m(okey) WHERE okey IS NOT NULL AND state=6;
 CREATE INDEX leases ON m(due) WHERE state=2;
-CREATE INDEX delayed ON m(due) WHERE state=4;
 CREATE INDEX held ON m(seq) WHERE state=5;
 CREATE INDEX dead ON m(seq) WHERE state=6;
 CREATE INDEX corrupt ON m(seq) WHERE state=7;
@@ -75,6 +74,7 @@ inline constexpr char kIndexesOfMany[] = R"sql(
 CREATE INDEX claim ON m(prio DESC, seq) WHERE state=1;
 CREATE INDEX sender_claim ON m(sender, prio DESC, seq) WHERE state=1 AND sender IS NOT NULL;
 CREATE INDEX okeys ON m(okey, seq) WHERE okey IS NOT NULL AND state<=5;
+CREATE INDEX delayed ON m(due) WHERE state=4;
 CREATE INDEX expiry ON m(expires) WHERE expires IS NOT NULL AND state IN (1,3,4);
 )sql";
 

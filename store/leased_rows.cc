@@ -1,50 +1,65 @@
 #include "store/leased_rows.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace spoolmq {
+namespace {
+
+// So far from where it would be in order is a row looked for.
+constexpr std::size_t kMostSteps = 16;
+
+}  // namespace
 
 void LeasedRows::remember(std::uint64_t token, std::vector<Row> rows) {
-  if (rows.empty()) return;
+  if (rows.empty() || by_token_.contains(token)) return;
   const std::size_t count = rows.size();
-  if (!claims_.try_emplace(token, Claim{std::move(rows), 0}).second) return;
-  tokens_.push_back(token);
+  claims_.push_back({token, std::move(rows), 0, count});
+  by_token_.emplace(token, std::prev(claims_.end()));
   rows_ += count;
-  while (rows_ > kMostRows) {
-    const auto oldest = claims_.find(tokens_.front());
-    rows_ -= oldest->second.rows.size();
-    claims_.erase(oldest);
-    tokens_.pop_front();
-  }
+  while (rows_ > kMostRows) forget(claims_.begin());
 }
 
-std::vector<const Row*> LeasedRows::run_of(std::span<const Receipt> receipts) {
-  std::vector<const Row*> run;
-  const auto known = claims_.find(receipts.front().token);
-  if (known == claims_.end()) return run;
+std::vector<Row> LeasedRows::take_run(std::span<const Receipt> receipts) {
+  std::vector<Row> run;
+  const auto known = by_token_.find(receipts.front().token);
+  if (known == by_token_.end()) return run;
+  Claim& claim = *known->second;
   for (const Receipt& receipt : receipts) {
-    if (receipt.token != known->first) break;
-    const Row* const row = find(known->second, receipt.id);
-    if (row == nullptr || (!run.empty() && row->sequence != run.back()->sequence + 1)) break;
-    run.push_back(row);
+    if (receipt.token != claim.token) break;
+    const std::size_t at = find(claim, receipt.id);
+    if (at == claim.rows.size()) break;
+    Row& row = claim.rows[at];
+    if (!run.empty() && row.sequence != run.back().sequence + 1) break;
+    claim.next = at + 1;
+    --claim.left;
+    run.push_back(std::exchange(row, {}));
   }
+  if (claim.left == 0) forget(known->second);
   return run;
 }
 
-const Row* LeasedRows::find(Claim& claim, const MessageId& id) {
+// Where it is, or how many there are.
+std::size_t LeasedRows::find(const Claim& claim, const MessageId& id) {
   const std::size_t size = claim.rows.size();
-  for (std::size_t i = 0; i < size; ++i) {
+  if (id.is_nil()) return size;
+  for (std::size_t i = 0; i < std::min(size, kMostSteps); ++i) {
     const std::size_t at = (claim.next + i) % size;
-    if (claim.rows[at].id != id) continue;
-    claim.next = at + 1;
-    return &claim.rows[at];
+    if (claim.rows[at].id == id) return at;
   }
-  return nullptr;
+  return size;
+}
+
+void LeasedRows::forget(Claims::iterator claim) {
+  rows_ -= claim->rows.size();
+  by_token_.erase(claim->token);
+  claims_.erase(claim);
 }
 
 void LeasedRows::clear() {
   claims_.clear();
-  tokens_.clear();
+  by_token_.clear();
   rows_ = 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -19,21 +19,25 @@ class LeasedRows {
   // All leased with one token. The oldest are forgotten where there get to be many.
   void remember(std::uint64_t token, std::vector<Row> rows);
   // Of the first of them, as many as are known here, share a token and have numbers that follow
-  // each other. Valid until remember() or clear(). Cheap where they come as they were leased.
-  std::vector<const Row*> run_of(std::span<const Receipt> receipts);
+  // each other; they are forgotten. Finds them only where they come about as they were leased.
+  std::vector<Row> take_run(std::span<const Receipt> receipts);
   void clear();
 
  private:
   static constexpr std::size_t kMostRows = 8192;
 
   struct Claim {
-    std::vector<Row> rows;
-    std::size_t next = 0;  // to be looked at first
+    std::uint64_t token = 0;
+    std::vector<Row> rows;  // those that were taken have no id
+    std::size_t next = 0;   // to be looked at first
+    std::size_t left = 0;   // of the rows
   };
-  static const Row* find(Claim& claim, const MessageId& id);
+  using Claims = std::list<Claim>;
+  static std::size_t find(const Claim& claim, const MessageId& id);
+  void forget(Claims::iterator claim);
 
-  std::unordered_map<std::uint64_t, Claim> claims_;
-  std::deque<std::uint64_t> tokens_;  // in the order in which they came
+  Claims claims_;  // in the order in which they came
+  std::unordered_map<std::uint64_t, Claims::iterator> by_token_;
   std::size_t rows_ = 0;
 };
 

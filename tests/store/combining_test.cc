@@ -234,16 +234,14 @@ TEST_F(Combining, WhatHasNoRowYetIsNotPassedOver) {
   for (int i = 0; i < kRounds; ++i) {
     const Receipt receipt = claim(queues_[0]).receipt;
     Claimed got;
-    together(
-        2,
-        [&](std::size_t which) {
-          if (which == 0) {
-            EXPECT_EQ(ack(queues_[0], receipt), LeaseOutcome::kDone);
-          } else {
-            got = claim(queues_[1]);
-          }
-        },
-        [&] { sender.send(urgent); });
+    hold();
+    std::thread claims([&] { got = claim(queues_[1]); });
+    EXPECT_TRUE(wait_for_posts(1));
+    sender.send(urgent);
+    let_go();
+    // Whoever waits sleeps still: this one finds byte 0 free, and the request on the board.
+    EXPECT_EQ(ack(queues_[0], receipt), LeaseOutcome::kDone);
+    claims.join();
     EXPECT_EQ(got.body, "urgent") << "round " << i;
   }
 }

@@ -176,16 +176,24 @@ TEST_F(IndexRuns, LeasesFoundTogetherAreWhatTheyAreOneByOne) {
   }
   entries_[20].order_key = "k";
   index_->insert_all(entries_, kNow, {});
-  std::vector<Row> rows = claim(30);
-  std::vector<Receipt> receipts = receipts_of(rows);
-  EXPECT_EQ(expect_found_together(receipts), 30U);
+  // In their order, with gaps between their numbers.
+  std::vector<Receipt> receipts = receipts_of(claim(20));
+  EXPECT_EQ(expect_found_together(receipts), 20U);
+  EXPECT_EQ(expect_found_together(receipts), 20U);  // they are no longer remembered
+  // In another order, and among others.
+  receipts = receipts_of(claim(10));
+  std::ranges::rotate(receipts, receipts.begin() + 4);
   for (const Row& row : claim(10)) receipts.push_back({row.id, row.token});
-  std::ranges::rotate(receipts, receipts.begin() + 13);
-  receipts.push_back({some_id(4711), rows.front().token});
-  receipts.push_back({rows.front().id, rows.front().token + 2});
-  EXPECT_EQ(expect_found_together(receipts), 40U);
-  std::ranges::reverse(receipts);
-  EXPECT_EQ(expect_found_together(receipts), 40U);
+  std::ranges::reverse(receipts.begin() + 10, receipts.end());
+  receipts.insert(receipts.begin() + 5, {some_id(4711), receipts.front().token});
+  receipts.push_back({receipts.front().id, receipts.front().token + 2});
+  receipts.push_back(receipts.front());
+  EXPECT_EQ(expect_found_together(receipts), 21U);
+  // One by one, the last first.
+  receipts = receipts_of(claim(5));
+  for (std::size_t i = receipts.size(); i > 0; --i) {
+    EXPECT_EQ(expect_found_together(std::span(receipts).subspan(i - 1, 1)), 1U);
+  }
   EXPECT_EQ(expect_found_together({}), 0U);
 }
 
@@ -195,20 +203,23 @@ TEST_F(IndexRuns, ALeaseThatChangedIsNotFoundAsItWas) {
   const std::vector<Receipt> receipts = receipts_of(rows);
   index_->extend(rows[3], kNow, 90'000);
   index_->extend(rows[4], kNow, 1000);
-  EXPECT_EQ(expect_found_together(receipts), receipts.size());
-  const Now later{kNow.wall_ms + 2000, kNow.boot_ms + 2000};
-  EXPECT_EQ(expect_found_together(receipts, later), receipts.size() - 1);
   index_->ack_leased(std::span(rows).subspan(7, 4), kNow, 0);
   index_->nack(rows[12], kNow, {}, "no", 0, nullptr);
   index_->release(rows[14]);
   index_->remove(rows[16], kNow);
   index_->reject(rows[18], "no", kNow, OrderOnDead::kContinue);
   index_->mark_corrupt(rows[20], "checksum");
-  EXPECT_EQ(expect_found_together(receipts), receipts.size() - 9);
   for (const Row& row : claim(2)) EXPECT_NE(row.token, receipts.front().token);
-  EXPECT_EQ(expect_found_together(receipts), receipts.size() - 9);
+  const Now later{kNow.wall_ms + 2000, kNow.boot_ms + 2000};
+  EXPECT_EQ(expect_found_together(receipts, later), receipts.size() - 10);
+}
+
+TEST_F(IndexRuns, ALeaseThatIsOverIsNotFound) {
+  index_->insert_all(entries_, kNow, {});
+  std::vector<Row> rows = claim(kEntries);
+  index_->extend(rows[3], kNow, 90'000);
   const Now over{kNow.wall_ms + 30'000, kNow.boot_ms + 30'000};
-  EXPECT_EQ(expect_found_together(receipts, over), 1U);
+  EXPECT_EQ(expect_found_together(receipts_of(rows), over), 1U);
 }
 
 TEST_F(IndexRuns, ALeaseThatWasRolledBackIsNotFound) {

@@ -39,6 +39,15 @@ TEST(Lease, CannotBeAcknowledgedAfterItsDeadlineEvenIfNobodyTookOver) {
   EXPECT_EQ(refusal([&] { delivery->ack(); }), ErrorCode::kLeaseLost);
 }
 
+TEST(Lease, CannotBeAcknowledgedThroughAnotherHandleAfterItsDeadline) {
+  StoreWorld world;
+  world.queue().send(text("x"));
+  auto delivery = world.queue().receive();
+  Queue other = world.open();
+  world.clock().advance(30s);
+  EXPECT_EQ(other.ack(std::vector{delivery->receipt()}), std::vector{LeaseOutcome::kLost});
+}
+
 TEST(Lease, DoesNotListenToTheWallClock) {
   StoreWorld world;
   world.queue().send(text("x"));
