@@ -3,9 +3,9 @@
 # read, instantiated and instrumented once, which is most of what a file costs under a sanitizer.
 #   A file's group follows from its name alone, so that a new file changes the company of a few. ALONE
 # are the files whose own names (those of nameless namespaces) meet others of the same name in their
-# group: a compiler's "redefinition" asks for one more of them. So are those of SAFEGUARDED_SOURCES,
-# which the linker replaces by copies in tests/sabotage. TOGETHER are those that instantiate the
-# same large templates.
+# group: a compiler's "redefinition" asks for one more of them. TOGETHER are those that instantiate the
+# same large templates. SAFEGUARDED_SOURCES, which the linker replaces by copies in tests/sabotage, all
+# or none, are with each other only.
 option(SPOOLMQ_UNITY "Compile several files as one, see core/unity.cmake" OFF)
 
 function(spoolmq_unity target groups)
@@ -18,8 +18,10 @@ function(spoolmq_unity target groups)
     get_filename_component(name ${source} NAME)
     cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)
     cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
-    if(name IN_LIST kept_ALONE OR path IN_LIST SAFEGUARDED_SOURCES)
+    if(name IN_LIST kept_ALONE)
       continue()
+    elseif(path IN_LIST SAFEGUARDED_SOURCES)
+      set(group safeguarded)
     elseif(name IN_LIST kept_TOGETHER)
       set(group together)
     else()
