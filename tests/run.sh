@@ -27,7 +27,11 @@ build_ahead() {
   ahead=$!
   set +m
 }
-stop_building() { [[ -z $ahead ]] || kill -- "-$ahead" 2>/dev/null || true; }
+stop_building() {
+  [[ -n $ahead ]] || return 0
+  kill -- "-$ahead" 2>/dev/null || true
+  wait "$ahead" 2>/dev/null || true
+}
 trap stop_building EXIT
 
 # test_preset PRESET [ctest option…]: returns when what is built ahead is built, too.
@@ -38,7 +42,7 @@ test_preset() {
   [[ -n $ahead ]] || return 0
   wait "$ahead" || code=$?
   ahead=''
-  cat "$ahead_log"
+  cat "$ahead_log" >&2
   return "$code"
 }
 
