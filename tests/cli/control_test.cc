@@ -181,7 +181,10 @@ class ServiceWorld {
     control.emplace(*supervisor, slow, config_error, 1'800'000'000'000);
     world.emplace([this](json request) { return control->answer(std::move(request)); });
   }
-  ~ServiceWorld() { stuck = false; }
+  ~ServiceWorld() {
+    stuck = false;
+    slow.join();  // it may still be letting go of the loop that it has just answered
+  }
   json ask(const json& request) { return world->ask(request).value(); }
 
   SystemClock clock;
