@@ -78,8 +78,9 @@ for when in $yesterday $in_ten_years $today; do
   touch -d '1 hour' "$work/in/$files"  # one from the future
   until_true count_is $((files + 1)) ready q
 done
-# Not by SIGTERM: libfaketime shifts timers that are to go off at once (TFD_TIMER_ABSTIME, whatever
-# their clock), as the service's loop sets them on a busy machine, and then they never do.
+# Not by SIGTERM: on a busy machine the service's loop then waited for a timer that never went off.
+# The likely cause is libfaketime, which takes over timerfd_settime: asio sets what is due at once by
+# an absolute time (TFD_TIMER_ABSTIME).
 kill_now serve
 mq --json receive q -n 100 --ack >"$work/taken" || fail "receive"
 same "$((files + 1))" "$(jq -r .id "$work/taken" | sort -u | wc -l)" "different ids of files and one message"
