@@ -31,16 +31,18 @@ stop() {
 kill_now() {
   local process=${running[$1]}
   unset "running[$1]"
-  kill -KILL -- "-$process"
+  kill_group "$process"
   wait "$process" 2>/dev/null
 }
+# Just started, it may not have made its group yet; ended, it may have left none.
+kill_group() { until kill -KILL -- "-$1" 2>/dev/null || ended "$1"; do :; done; }
 pid_of() { echo "${running[$1]}"; }
 resident_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/$(pid_of "$1")/status"; }
 cpu_ticks() { cut -d')' -f2- "/proc/$(pid_of "$1")/stat" | awk '{ print $12 + $13 }'; }
 words_of() { tail -n 15 "$work/$1.log"; }
 end_all() {
   local process
-  for process in "${running[@]}"; do kill -KILL -- "-$process"; done
+  for process in "${running[@]}"; do kill_group "$process"; done
   wait
   rm -rf "$work"
 } 2>/dev/null
