@@ -12,7 +12,9 @@ constexpr std::string_view kEscapedSlash = "%2F";
 constexpr std::string_view kTemporaryPrefix = ".tmp-";
 constexpr std::string_view kIndexPrefix = "index.";
 constexpr std::string_view kIndexSuffix = ".db";
+constexpr std::string_view kAcksPrefix = "acks-";
 constexpr std::size_t kHex16Length = 16;
+constexpr std::size_t kSlotLength = 4;
 
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -121,6 +123,17 @@ std::optional<std::uint64_t> parse_temporary(std::string_view name) {
   const auto serial = parse_hex16(name.substr(name.size() - kHex16Length));
   if (!incarnation || !serial || name != temporary(*incarnation, *serial)) return std::nullopt;
   return incarnation;
+}
+
+std::string acks_file(std::uint32_t slot) {
+  return std::string(kAcksPrefix) + hex16(slot).substr(kHex16Length - kSlotLength);
+}
+
+bool is_acks_file(std::string_view name) {
+  if (!name.starts_with(kAcksPrefix)) return false;
+  const auto slot = parse_hex16(std::string(kHex16Length - kSlotLength, '0') +
+                                std::string(name.substr(kAcksPrefix.size())));
+  return slot && name == acks_file(static_cast<std::uint32_t>(*slot));
 }
 
 std::string index_file(std::uint64_t generation) {

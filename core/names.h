@@ -34,6 +34,10 @@ std::optional<std::uint64_t> parse_temporary(std::string_view name);  // its inc
 std::string index_file(std::uint64_t generation);                      // index.G.db
 std::optional<std::uint64_t> parse_index_file(std::string_view name);  // also of -wal and -shm
 
+// What a handle acknowledged before its index knew: acks-SSSS, its slot in hexadecimal.
+std::string acks_file(std::uint32_t slot);
+bool is_acks_file(std::string_view name);
+
 inline constexpr std::string_view kSettings = "queue.toml";
 inline constexpr std::string_view kBoot = "boot";
 inline constexpr std::string_view kLock = "lock";

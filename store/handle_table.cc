@@ -38,7 +38,8 @@ HandleRecord decode(std::span<const std::byte> bytes) {
   record.pid = load_le<std::uint32_t>(bytes, 8);
   record.uid = load_le<std::uint32_t>(bytes, 12);
   record.opened_at_ms = load_le<std::int64_t>(bytes, 16);
-  record.shard = load_le<std::uint32_t>(bytes, 24) & 0xff;
+  record.acks_durable = load_le<std::uint16_t>(bytes, 24);
+  record.acks_indexed = load_le<std::uint16_t>(bytes, 26);
   record.flags = load_le<std::uint32_t>(bytes, 28);
   std::array<std::uint8_t, MessageId::kBytes> id;
   std::memcpy(id.data(), bytes.data() + 32, id.size());
@@ -58,7 +59,8 @@ std::array<std::byte, kHandleRecordBytes> encode(const HandleRecord& record) {
   store_le(bytes, 8, record.pid);
   store_le(bytes, 12, record.uid);
   store_le(bytes, 16, record.opened_at_ms);
-  store_le(bytes, 24, record.shard);
+  store_le(bytes, 24, record.acks_durable);
+  store_le(bytes, 26, record.acks_indexed);
   store_le(bytes, 28, record.flags);
   std::memcpy(bytes.data() + 32, record.segment.bytes().data(), MessageId::kBytes);
   store_le(bytes, 48, record.durable_end);
@@ -108,7 +110,6 @@ std::uint32_t HandleTable::take(std::uint32_t high_water, HandleRecord record,
           reap({slot, std::move(previous)});
         }
       }
-      record.shard = slot & 0xff;
       write_record(slot, record);
     } catch (...) {
       release_lock(*file_, layout::kSlotLockBase + slot);
@@ -203,6 +204,15 @@ void HandleTable::publish_singles_indexed(std::uint64_t count) {
   record_.singles_indexed = count;
 }
 
+void HandleTable::publish_acks_durable(std::uint16_t count) {
+  SPOOLMQ_CHECK(own_);
+  std::byte bytes[2];
+  store_le(bytes, 0, count);
+  const std::lock_guard guard(mutex_);
+  file_->write_at(bytes, record_offset(*own_) + 24);
+  record_.acks_durable = count;
+}
+
 void HandleTable::set_flag(layout::HandleFlags flag) {
   const std::lock_guard guard(mutex_);
   if ((record_.flags & flag) != 0) return;
@@ -227,6 +237,12 @@ void HandleTable::write_indexed_end_of(std::uint32_t slot, std::uint64_t indexed
   std::byte bytes[8];
   store_le(bytes, 0, indexed_end);
   file_->write_at(bytes, record_offset(slot) + 56);
+}
+
+void HandleTable::write_acks_indexed_of(std::uint32_t slot, std::uint16_t count) {
+  std::byte bytes[2];
+  store_le(bytes, 0, count);
+  file_->write_at(bytes, record_offset(slot) + 26);
 }
 
 void HandleTable::abandon_after_fork() {

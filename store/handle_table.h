@@ -28,6 +28,8 @@ class HandleTable {
     layout::HandleRecord record;
   };
 
+  // Where the files of their own are of whoever has that slot.
+  static std::uint8_t shard_of(std::uint32_t slot) { return static_cast<std::uint8_t>(slot); }
   // Every slot below `high_water` with an incarnation, our own included.
   std::vector<Slot> read(std::uint32_t high_water);
   layout::HandleRecord read_one(std::uint32_t slot);
@@ -58,11 +60,14 @@ class HandleTable {
   void publish_indexed_end(std::uint64_t indexed_end);
   void publish_singles_begun(std::uint64_t count);
   void publish_singles_indexed(std::uint64_t count);
+  void publish_acks_durable(std::uint16_t count);
   void set_flag(layout::HandleFlags flag);
   void clear_flag(layout::HandleFlags flag);
 
   // Under byte 0: another handle's records were indexed up to here (a hint; the index decides).
   void write_indexed_end_of(std::uint32_t slot, std::uint64_t indexed_end);
+  // Likewise, of any handle's early acknowledgements.
+  void write_acks_indexed_of(std::uint32_t slot, std::uint16_t count);
 
   File& file() { return *file_; }
   void abandon_after_fork();

@@ -266,6 +266,7 @@ std::size_t QueueImpl::rows_owed() {
 bool QueueImpl::work_once(std::int64_t* maintained_boot_ms) {
   hot_cache_.check_name();
   bool more = !index_pending(false);
+  more = return_prefetched_in_time() || more;
   const std::int64_t now_ms = clock_->boot_ms();
   if (settled_since_maintenance_ > 0) {
     more = true;

@@ -23,6 +23,7 @@ FixResult QueueImpl::fix(std::span<const MessageId> ids, std::string_view act,
   transact(layout::Purpose::kFix, [&](Session& session) {
     result = {};
     told.clear();
+    if (act == "revoke") stop_early_acks(session);
     harvest(session);
     for (const MessageId& id : ids) {
       std::optional<Row> row = session.index.find(id);

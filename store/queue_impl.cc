@@ -19,6 +19,7 @@ constexpr std::uint64_t kLongestLogLeftBytes = 1 << 20;
 constexpr std::uint64_t kLogLimitBytes = 64 << 20;
 constexpr std::size_t kHeaviestAppendBytes = 8 << 20;
 constexpr std::size_t kMostLinkedTogether = 1024;
+constexpr std::size_t kMostAckedTogether = AckLog::kEntries / 2;
 constexpr std::size_t kSettingsBytes = 64 << 10;
 
 std::unique_ptr<File> open_shared(QueueDir& dir, std::string_view name) {
@@ -61,8 +62,10 @@ QueueImpl::QueueImpl(QueuePlace place, const Settings& settings, OpenOptions opt
       verdicts_(dir_),
       appends_(kHeaviestAppendBytes,
                [this](std::span<AppendJob* const> jobs) { append_group(jobs); }),
-      singles_(kMostLinkedTogether,
-               [this](std::span<SingleJob* const> jobs) { link_group(jobs); }) {}
+      singles_(kMostLinkedTogether, [this](std::span<SingleJob* const> jobs) { link_group(jobs); }),
+      early_acks_(kMostAckedTogether,
+                  [this](std::span<EarlyAck* const> acks) { write_early_acks(acks); }),
+      ack_log_(dir_, sync_meter_) {}
 
 QueueImpl::~QueueImpl() {
   try {
@@ -94,6 +97,8 @@ void QueueImpl::close() {
   if (background_thread_.joinable()) background_thread_.join();
   if (!handles_.owns_slot()) return;  // never opened
   stop_watching();
+  wait_for_early_acks();
+  if (!is_removed()) return_prefetched();
   if (is_removed()) {  // nothing is left to be put in order
     const std::unique_lock alone(log_guard_);
     index_.close();
@@ -128,6 +133,10 @@ void QueueImpl::close() {
   }
   if (owns_leases) bell_.ring();
   tell_syncs(*hold);
+  if (ack_log_.is_open()) {
+    sync_log_file();
+    ack_log_.remove();
+  }
   if (!options_.one_shot) write_clean_mark_if_last(*hold);
   // Whoever opens the index next reads the whole log: leave a short one.
   if (index_.is_open() && index_.log_is_over(kLongestLogLeftBytes)) {
@@ -343,6 +352,7 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves ser
       if (const auto ms = notice_clock_step(index_, session.now, *settings, session.header)) {
         log::warn("the clock was set back", {{"queue", name()}, {"ms", ms}});
       }
+      take_over_acks(session);
       act(session);
       if (session.abandoned) {
         index_.rollback();
@@ -467,7 +477,9 @@ void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
 
 void QueueImpl::sync_log() {
   try {
+    const std::uint64_t taken_over = acks_taken_over();
     log_sync_.wait();
+    acks_synced_ = std::max(acks_synced_.load(), taken_over);
   } catch (const Error&) {
     end_generation(unsynced_generation_);
     throw;

@@ -2,10 +2,10 @@
 // One open queue in one process: the parts, and the few things they share. Its member functions are
 // in files by theme: queue_impl.cc (transactions, opening, closing); queue_send.cc,
 // queue_reserve.cc, queue_write.cc, queue_rows.cc, queue_send_large.cc (sending); queue_receive.cc,
-// queue_leases.cc, queue_serve.cc (receiving); queue_look.cc; queue_tail.cc; queue_together.cc
-// (sends and acks in several queues at once); queue_fix.cc; queue_sweep.cc; queue_copy.cc (for
-// backups); queue_publish.cc (hot cache); recovery.cc (reaping, harvesting, reconciling);
-// rebuild.cc; maintenance.cc; fsck.cc.
+// queue_prefetch.cc, queue_leases.cc, queue_acks.cc, queue_serve.cc (receiving); queue_look.cc;
+// queue_tail.cc; queue_together.cc (sends and acks in several queues at once); queue_fix.cc;
+// queue_sweep.cc; queue_copy.cc (for backups); queue_publish.cc (hot cache); recovery.cc (reaping,
+// harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
 // (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits
@@ -28,6 +28,7 @@
 #include "core/file_system.h"
 #include "core/id_source.h"
 #include "spoolmq/queue.h"
+#include "store/ack_log.h"
 #include "store/admission.h"
 #include "store/doorbell.h"
 #include "store/group_commit.h"
@@ -395,6 +396,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // Rows whose leases run, each once.
   using LeaseAct = std::function<void(Session&, std::span<Row>)>;
   enum class AfterLease : std::uint8_t { kNothing, kSync };
+  enum class Verdict : std::uint8_t { kAck, kOther };
   enum class Lost : std::uint8_t { kSkip, kStop };  // kStop: one lost lease, and nothing is changed
   struct LeaseWork {  // what one transaction does to leased rows, and what is to follow
     std::vector<LeaseOutcome> outcomes;
@@ -406,19 +408,19 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   static void act_on_leases(Session& session, std::span<const Receipt> receipts,
                             const LeaseAct& act, Lost lost, LeaseWork& work);
   std::vector<LeaseOutcome> with_leases(std::span<const Receipt> receipts, AfterLease after,
-                                        std::string_view event, const LeaseAct& act,
+                                        Verdict verdict, const LeaseAct& act,
                                         Lost lost = Lost::kSkip,
                                         RequestBoard::Post* post = nullptr);
   // What somebody else has done. False: in an index that is not the one we have open, whose log we
   // cannot sync; to be done again.
   [[nodiscard]] bool take_answer(const RequestBoard::Answer& answer, LeaseWork& work);
   // Behind the transaction: the sync that makes it last, and all who are to hear of it.
-  std::vector<LeaseOutcome> follow_leases(LeaseWork& work, AfterLease after, std::string_view event,
+  std::vector<LeaseOutcome> follow_leases(LeaseWork& work, AfterLease after, Verdict verdict,
                                           bool served = false);
   static void acknowledge(Session& session, std::span<Row> rows);
   void note_settled(std::size_t number);
   // With a sync, and with what follows acknowledgements.
-  std::vector<LeaseOutcome> settle_leases(std::span<const Receipt> receipts, std::string_view event,
+  std::vector<LeaseOutcome> settle_leases(std::span<const Receipt> receipts, Verdict verdict,
                                           const LeaseAct& act, Lost lost = Lost::kSkip,
                                           RequestBoard::Post* post = nullptr);
   std::vector<LeaseOutcome> ack_leases(std::span<const Receipt> receipts, Lost lost);
@@ -430,6 +432,65 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // `sleep` returns whether there is a reason to look.
   void rest_until_rung(const std::function<bool(Milliseconds)>& sleep, Milliseconds longest,
                        const ReceiveOptions& options, Waiter& waiter);
+
+  // ---- messages leased ahead of who asks for them (queue_prefetch.cc)
+  struct HeldUnder {  // what must be the same still for a lease to be believed without the index
+    std::uint64_t generation = 0;
+    std::uint64_t lease_epoch = 0;
+    std::uint64_t settings_version = 0;
+    static HeldUnder of(const layout::LockHeader& header) {
+      return {header.generation, header.lease_epoch, header.settings_version};
+    }
+    bool operator==(const HeldUnder&) const = default;
+  };
+  struct Prefetched {
+    Message message;
+    Receipt receipt;
+    Counters counters;
+    HeldUnder under;
+    std::int64_t until = 0;  // to be handed out before, ms since boot
+  };
+  static bool prefetches(const ReceiveOptions& options);
+  void keep_prefetched(std::vector<Delivery>& deliveries, const HeldUnder& under,
+                       std::int64_t until);  // all but the first
+  std::optional<Delivery> take_prefetched();
+  void return_prefetched();
+  bool return_prefetched_in_time();  // whether there are some left
+
+  // ---- acknowledgements ahead of the index (queue_acks.cc)
+  struct Held {  // a lease of several that were taken together
+    std::uint64_t token = 0;
+    Location at;
+    std::int64_t due = 0;  // of the lease, ms since boot
+    HeldUnder under;
+  };
+  struct EarlyAck {
+    Receipt receipt;
+    Held held;
+    std::optional<std::uint64_t> number;  // in the log; none: it was not written
+    bool stands = false;                  // nothing can have ended the lease before
+  };
+  bool allows_early_acks(const Settings& settings) const;
+  void remember_held(std::span<const Delivery> deliveries, std::span<const Index::Claimed> claimed,
+                     const HeldUnder& under);
+  void forget_held(std::span<const Receipt> receipts);
+  std::optional<Held> take_held(const Receipt& receipt);
+  std::optional<LeaseOutcome> ack_early(const Receipt& receipt);  // nullopt: it is the index's
+  void write_early_acks(std::span<EarlyAck* const> acks);
+  bool has_ack_log();
+  void wait_for_early_acks();
+  std::uint64_t acks_taken_over();
+  bool is_acked_in_index(const EarlyAck& ack);
+  void take_over_acks(Session& session);
+  void take_over_acks_of(Session& session, std::span<const HandleTable::Slot> others);
+  void take_over_acks_of_dead(Session& session, std::uint32_t slot);
+  static void take_over(Session& session, std::span<const Receipt> receipts);
+  void stop_early_acks(Session& session);
+  void part_with(Session& session, std::span<const Receipt> receipts);
+  std::vector<std::string> ack_files();
+  std::vector<AckLog::Entry> acks_left();
+  void take_over_acks_of_last_boot(WriterLock::Hold& hold);
+  void add_acks_left(Verdicts::Known& verdicts);
 
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
@@ -460,7 +521,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void reap(Session& session, const HandleTable::Slot& slot);
   void reap_segment(Session& session, const layout::HandleRecord& record);
   bool end_file(File& file, const MessageId& id, std::uint64_t end);
-  void reap_single_files(Session& session, const layout::HandleRecord& record);
+  void reap_single_files(Session& session, const HandleTable::Slot& slot);
   void index_single(Session& session, Dir& shard, const names::SpoolName& name,
                     const Verdicts::Known* verdicts);
   void apply_verdict(Session& session, const MessageId& id, const Verdicts::Known& verdicts);
@@ -532,6 +593,17 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   GroupCommit<AppendJob> appends_;
   GroupCommit<SingleJob> singles_;
+  GroupCommit<EarlyAck> early_acks_;
+  AckLog ack_log_;  // the leader's of early_acks_
+  std::atomic<int> early_acks_in_flight_{0};
+  std::atomic<bool> early_acks_refused_{false};  // by the disk: no more of them
+  std::mutex held_mutex_;                        // guards the next three
+  std::unordered_map<MessageId, Held> held_;
+  std::deque<Receipt> unindexed_acks_;  // durable, the last of those written
+  std::uint64_t acks_written_ = 0;
+  std::mutex prefetched_mutex_;                // guards the next one
+  std::deque<Prefetched> prefetched_;          // in the order of delivery
+  std::atomic<std::uint64_t> acks_synced_{0};  // so many are in the index, durably
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
 

@@ -51,20 +51,24 @@ void QueueImpl::act_on_leases(Session& session, std::span<const Receipt> receipt
 }
 
 std::vector<LeaseOutcome> QueueImpl::with_leases(std::span<const Receipt> receipts,
-                                                 AfterLease after, std::string_view event,
+                                                 AfterLease after, Verdict verdict,
                                                  const LeaseAct& act, Lost lost,
                                                  RequestBoard::Post* post) {
   if (forked_ || closed_) refuse_after_fork();
+  forget_held(receipts);
   LeaseWork work;
   bool served = false;
-  const Act all = [&](Session& session) { act_on_leases(session, receipts, act, lost, work); };
+  const Act all = [&](Session& session) {
+    if (verdict != Verdict::kAck) part_with(session, receipts);
+    act_on_leases(session, receipts, act, lost, work);
+  };
   if (post == nullptr) {
     transact(layout::Purpose::kAcknowledge, all);
   } else if (!transact_or_post(layout::Purpose::kAcknowledge, all, *post)) {
     served = take_answer(post->answer(), work);
     if (!served) transact(layout::Purpose::kAcknowledge, all);
   }
-  return follow_leases(work, after, event, served);
+  return follow_leases(work, after, verdict, served);
 }
 
 bool QueueImpl::take_answer(const RequestBoard::Answer& answer, LeaseWork& work) {
@@ -73,7 +77,7 @@ bool QueueImpl::take_answer(const RequestBoard::Answer& answer, LeaseWork& work)
 }
 
 std::vector<LeaseOutcome> QueueImpl::follow_leases(LeaseWork& work, AfterLease after,
-                                                   std::string_view event, bool served) {
+                                                   Verdict verdict, bool served) {
   // Whoever acknowledged it first may have been killed before his sync.
   const bool repeated =
       std::ranges::find(work.outcomes, LeaseOutcome::kRepeated) != work.outcomes.end();
@@ -90,8 +94,8 @@ std::vector<LeaseOutcome> QueueImpl::follow_leases(LeaseWork& work, AfterLease a
     }
   }
   if (!work.changed) return std::move(work.outcomes);
-  if (work.tell && !event.empty()) {
-    for (const Row& row : work.found) tell_history(event, row);
+  if (work.tell && verdict == Verdict::kAck) {
+    for (const Row& row : work.found) tell_history("acked", row);
   }
   if (after == AfterLease::kNothing) {
     bell_.ring();  // it may become due at another time, which concerns whoever watches
@@ -105,10 +109,10 @@ std::vector<LeaseOutcome> QueueImpl::follow_leases(LeaseWork& work, AfterLease a
 }
 
 std::vector<LeaseOutcome> QueueImpl::settle_leases(std::span<const Receipt> receipts,
-                                                   std::string_view event, const LeaseAct& act,
-                                                   Lost lost, RequestBoard::Post* post) {
+                                                   Verdict verdict, const LeaseAct& act, Lost lost,
+                                                   RequestBoard::Post* post) {
   std::vector<LeaseOutcome> outcomes =
-      with_leases(receipts, AfterLease::kSync, event, act, lost, post);
+      with_leases(receipts, AfterLease::kSync, verdict, act, lost, post);
   note_settled(receipts.size());
   return outcomes;
 }
@@ -131,6 +135,9 @@ void QueueImpl::acknowledge(Session& session, std::span<Row> rows) {
 }
 
 std::vector<LeaseOutcome> QueueImpl::ack(std::span<const Receipt> receipts) {
+  if (receipts.size() == 1) {
+    if (const std::optional<LeaseOutcome> early = ack_early(receipts.front())) return {*early};
+  }
   return ack_leases(receipts, Lost::kSkip);
 }
 
@@ -139,12 +146,12 @@ std::vector<LeaseOutcome> QueueImpl::ack_all(std::span<const Receipt> receipts) 
 }
 
 std::vector<LeaseOutcome> QueueImpl::ack_leases(std::span<const Receipt> receipts, Lost lost) {
-  if (receipts.size() != 1) return settle_leases(receipts, "acked", acknowledge, lost);
+  if (receipts.size() != 1) return settle_leases(receipts, Verdict::kAck, acknowledge, lost);
   if (forked_ || closed_) refuse_after_fork();
   RequestBoard::Post post(
       board_, {RequestBoard::Kind::kAcknowledge, handles_.own_slot(), handles_.incarnation(),
                receipts.front().token, receipts.front().id, 0});
-  return settle_leases(receipts, "acked", acknowledge, lost, &post);
+  return settle_leases(receipts, Verdict::kAck, acknowledge, lost, &post);
 }
 
 std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
@@ -156,7 +163,7 @@ std::vector<LeaseOutcome> QueueImpl::pass_on(std::span<const Receipt> receipts,
     }
     session.index.remove(row, session.now);
   });
-  return settle_leases(receipts, {}, pass_on);
+  return settle_leases(receipts, Verdict::kOther, pass_on);
 }
 
 std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
@@ -167,12 +174,12 @@ std::vector<LeaseOutcome> QueueImpl::nack(std::span<const Receipt> receipts,
   const auto nack = one_by_one([&](Session& session, Row& row) {
     session.index.nack(row, session.now, session.settings, reason, delay_ms, &session.deaths);
   });
-  return with_leases(receipts, AfterLease::kNothing, {}, nack);
+  return with_leases(receipts, AfterLease::kNothing, Verdict::kOther, nack);
 }
 
 std::vector<LeaseOutcome> QueueImpl::release(std::span<const Receipt> receipts) {
   const auto release = one_by_one([](Session& session, Row& row) { session.index.release(row); });
-  return with_leases(receipts, AfterLease::kNothing, {}, release);
+  return with_leases(receipts, AfterLease::kNothing, Verdict::kOther, release);
 }
 
 std::vector<LeaseOutcome> QueueImpl::extend(std::span<const Receipt> receipts,
@@ -180,7 +187,7 @@ std::vector<LeaseOutcome> QueueImpl::extend(std::span<const Receipt> receipts,
   const auto extend = one_by_one([&](Session& session, Row& row) {
     session.index.extend(row, session.now, lease.value_or(session.settings.lease).count());
   });
-  return with_leases(receipts, AfterLease::kNothing, {}, extend);
+  return with_leases(receipts, AfterLease::kNothing, Verdict::kOther, extend);
 }
 
 std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
@@ -191,7 +198,7 @@ std::vector<LeaseOutcome> QueueImpl::reject(std::span<const Receipt> receipts,
     session.index.reject(row, why, session.now, session.settings.order_on_dead);
     session.deaths.push_back(row);
   });
-  return settle_leases(receipts, {}, reject);
+  return settle_leases(receipts, Verdict::kOther, reject);
 }
 
 }  // namespace spoolmq

@@ -97,6 +97,9 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   bool others_may_have_some = false;
   bool left_for_others = false;  // who may sleep beside it: they rely on whoever looks
   const bool timed = options.kind == LeaseKind::kTimed;
+  HeldUnder under;              // of what is claimed
+  bool is_acked_early = false;  // it may be
+  std::int64_t prefetched_until = 0;
   if (!timed) handles_.set_flag(layout::kOwnsLeases);
   LeaseWork settled;
   const Act settle = [&](Session& session) {
@@ -108,6 +111,8 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     others_may_have_some = false;
     left_for_others = false;
     *paused_now = false;
+    under = HeldUnder::of(session.header);
+    is_acked_early = !timed && allows_early_acks(session.settings);
     if (!look.done.empty()) {
       settle(session);
       if (std::ranges::count(settled.outcomes, LeaseOutcome::kLost) > 0) return;
@@ -120,10 +125,11 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       others_may_have_some = true;
     }
     LeaseRequest request;
-    request.max = std::min(options.max, kMostPerClaim);
+    request.max = std::min(prefetches(options) ? options.prefetch : options.max, kMostPerClaim);
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
     request.from = options.from;
+    prefetched_until = session.now.boot_ms + request.length_ms / 2;
     if (!timed && options.from.empty()) {
       if (auto adopted = adopt(session)) {
         claimed.push_back(std::move(*adopted));
@@ -188,8 +194,10 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
 
   if (loaded.empty()) loaded = load(claimed);
   std::vector<Delivery> deliveries = deliver(claimed, std::move(loaded), look_again);
+  if (is_acked_early) remember_held(deliveries, claimed, under);
+  if (prefetches(options)) keep_prefetched(deliveries, under, prefetched_until);
   if (!look.done.empty()) {
-    require_leases(follow_leases(settled, AfterLease::kSync, "acked", served));
+    require_leases(follow_leases(settled, AfterLease::kSync, Verdict::kAck, served));
     note_settled(look.done.size());
   }
   return deliveries;
@@ -233,9 +241,9 @@ bool QueueImpl::may_post(const ReceiveOptions& options, const Look& look) {
     const std::lock_guard guard(doubtful_mutex_);
     if (!doubtful_claims_.empty()) return false;  // what is perhaps ours already comes first
   }
-  return options.max == 1 && options.kind == LeaseKind::kBound && options.from.empty() &&
-         options.lease.value_or(Milliseconds{1}).count() > 0 && !look.ahead && !probes &&
-         look.done.size() <= 1;
+  return options.max == 1 && !prefetches(options) && options.kind == LeaseKind::kBound &&
+         options.from.empty() && options.lease.value_or(Milliseconds{1}).count() > 0 &&
+         !look.ahead && !probes && look.done.size() <= 1;
 }
 
 RequestBoard::Request QueueImpl::request_of(const ReceiveOptions& options,
@@ -328,6 +336,21 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
   refuse_to_observer("receive");
   refuse_in_backup(layout::Purpose::kReceive);
   const std::int64_t started = clock_->boot_ms();
+  if (done.size() == 1) {
+    if (const std::optional<LeaseOutcome> early = ack_early(done.front())) {
+      require_leases({&*early, 1});
+      done = {};
+    }
+  }
+  if (prefetches(options)) {
+    if (std::optional<Delivery> next = take_prefetched()) {
+      if (!done.empty()) require_leases(ack_leases(done, Lost::kSkip));
+      std::vector<Delivery> deliveries;
+      deliveries.push_back(std::move(*next));
+      return deliveries;
+    }
+  }
+  forget_held(done);
   Waiter waiter(*this);
   Ahead ahead;
   while (true) {

@@ -54,7 +54,7 @@ bool QueueImpl::something_stirs(bool probe) {
   for (const HandleTable::Slot& slot : handles_.read(header.slots)) {
     if (slot.number == handles_.own_slot()) continue;
     const layout::HandleRecord& record = slot.record;
-    if (!record.segment.is_nil() && record.durable_end > record.indexed_end) return true;
+    if (record.is_ahead_of_index()) return true;
     if (probe && record.owns_something() && !handles_.is_alive(slot.number)) return true;
   }
   return false;

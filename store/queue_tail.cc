@@ -37,8 +37,7 @@ bool QueueImpl::has_stirred(IndexState& since) {
   since = {header.generation, header.transaction};
   if (changed || rows_owed() > 0) return true;
   for (const HandleTable::Slot& slot : handles_.read(header.slots)) {
-    const layout::HandleRecord& record = slot.record;
-    if (!record.segment.is_nil() && record.durable_end > record.indexed_end) return true;
+    if (slot.record.is_ahead_of_index()) return true;
   }
   return false;
 }

@@ -99,7 +99,9 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
     dir_.create(dir_.dir(), names::index_file(old + 1), IfExists::kFail);
     index_.create(old + 1);
     index_.begin_bulk();
-    rebuild_rows(header, verdicts_.load());
+    Verdicts::Known verdicts = verdicts_.load();
+    add_acks_left(verdicts);
+    rebuild_rows(header, verdicts);
     const std::shared_ptr<const Settings> settings = refresh_settings(header);
     index_.finish_bulk(header.transaction + 1, settings->order_on_dead, clock_->boot_id());
     dir_.dir().sync();

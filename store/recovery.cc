@@ -74,7 +74,7 @@ void QueueImpl::recover_and_take_slot() {
     hold.write_header(now_there);
   }
   board_.forget(handles_.own_slot());
-  ids_.emplace(*clock_, handles_.own().shard & 0xff);
+  ids_.emplace(*clock_, HandleTable::shard_of(handles_.own_slot()));
   segment_.emplace(dir_, handles_, *ids_, *clock_, sync_meter_,
                    [this](const SegmentWriter::Written& written) { announce(written); });
   try {
@@ -160,6 +160,7 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
                     [](Session& session) { session.index.return_all_reservations(session.now); });
     }
   }
+  take_over_acks_of_last_boot(hold);
   write_boot_mark("dirty");
 }
 
@@ -210,6 +211,7 @@ void QueueImpl::harvest(Session& session, std::optional<std::uint32_t> but_slot,
                         const AtOnce* at_once) {
   insert_pending(session);
   std::vector<HandleTable::Slot> slots = handles_.read(session.header.slots);
+  take_over_acks_of(session, slots);
   std::erase_if(slots, [&](const HandleTable::Slot& slot) {
     if (handles_.owns_slot() && slot.number == handles_.own_slot()) return true;
     const layout::HandleRecord& record = slot.record;
@@ -335,7 +337,7 @@ void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   if (!record.segment.is_nil()) reap_segment(session, record);
   if (record.singles_begun != record.singles_indexed ||
       (record.flags & layout::kNamesTemporaries) != 0) {
-    reap_single_files(session, record);
+    reap_single_files(session, slot);
   }
   // Segments it had finished with, whose seal did not reach the index.
   for (const FileRow& file : session.index.open_files(record.incarnation)) {
@@ -345,6 +347,7 @@ void QueueImpl::reap(Session& session, const HandleTable::Slot& slot) {
   session.after_commit.push_back([this] { ++settled_since_maintenance_; });
   // It may have died between a message's durability and the hot cache.
   session.after_commit.push_back([this] { hot_cache_.tell_break(); });
+  take_over_acks_of_dead(session, slot.number);
   session.index.end_leases_of(record.incarnation, session.now, session.settings, &session.deaths);
   session.index.end_reservations_of(record.incarnation, session.now);
 }
@@ -379,8 +382,9 @@ bool QueueImpl::end_file(File& file, const MessageId& id, std::uint64_t end) {
   return true;
 }
 
-void QueueImpl::reap_single_files(Session& session, const layout::HandleRecord& record) {
-  Dir* const shard = dir_.existing_shard(static_cast<std::uint8_t>(record.shard));
+void QueueImpl::reap_single_files(Session& session, const HandleTable::Slot& slot) {
+  const layout::HandleRecord& record = slot.record;
+  Dir* const shard = dir_.existing_shard(HandleTable::shard_of(slot.number));
   if (shard == nullptr) return;
   shard->sync();
   std::vector<names::SpoolName> candidates;  // bodies too

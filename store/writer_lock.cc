@@ -27,6 +27,7 @@ layout::LockHeader decode(std::span<const std::byte> bytes) {
   header.settings_version = load_le<std::uint64_t>(bytes, 32);
   header.database_stamp = load_le<std::uint64_t>(bytes, layout::kDatabaseStampAt);
   header.wall_offset_ms = load_le<std::int64_t>(bytes, layout::kWallOffsetAt);
+  header.lease_epoch = load_le<std::uint64_t>(bytes, layout::kLeaseEpochAt);
   return header;
 }
 
@@ -116,6 +117,14 @@ void WriterLock::Hold::write_header(const layout::LockHeader& header) {
   header_ = header;
 }
 
+std::uint64_t WriterLock::raise_lease_epoch() {
+  const std::uint64_t epoch = peek().lease_epoch + 1;
+  std::byte bytes[8];
+  store_le(bytes, 0, epoch);
+  file_->write_at(bytes, layout::kLeaseEpochAt);
+  return epoch;
+}
+
 WriterLock::Hold WriterLock::take(layout::Purpose purpose) {
   if (std::optional<Hold> hold = try_take(purpose, longest_wait_)) return std::move(*hold);
   throw Error(ErrorCode::kTryAgain, "lock the index", subject_, holder_text());
@@ -199,7 +208,7 @@ layout::LockHeader WriterLock::peek() {
   if (!file_) {
     throw Error(ErrorCode::kUsage, "use", subject_, "the handle was opened before a fork");
   }
-  std::byte bytes[layout::kWallOffsetAt + 8] = {};
+  std::byte bytes[layout::kLeaseEpochAt + 8] = {};
   if (file_->read_at(bytes, 0) < 40) return {};
   return decode(bytes);
 }

@@ -55,6 +55,9 @@ class WriterLock {
                                std::chrono::milliseconds wait = std::chrono::milliseconds{0});
   // The header as it is now, without holding anything; zeros if the file is new.
   layout::LockHeader peek();
+  // Under byte 0, before a lease is ended that another may be acknowledging: whoever does so
+  // without byte 0 looks at the epoch once that is durable. Returns the new one.
+  std::uint64_t raise_lease_epoch();
   void set_incarnation(std::uint64_t incarnation) { incarnation_ = incarnation; }
 
   // Bytes 1 (maintenance) and 2 (watch): tried, never waited for.

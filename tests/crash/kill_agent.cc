@@ -3,6 +3,7 @@
 //   receive MAX WAIT_MS LEASE_MS                      got N TIME_NS ID:DELIVERIES:BODY…
 //   hold ID… · reject (all that it holds)             done N
 //   ack · release · forget (all that it holds)        done N
+//   ack-each N (one after the other)                  done N
 //   many N BODY (opens the queue anew at times)       sent N ID…
 //   take N (receives and acknowledges so many)        got N TIME_NS ID:DELIVERIES:BODY…
 //   fork                                              forked PID, then the child's own line
@@ -166,6 +167,13 @@ class Agent {
     return done(held.size());
   }
 
+  std::string ack_each(Arguments& arguments) {
+    const auto count = next<std::size_t>(arguments);
+    for (std::size_t i = 0; i < count; ++i) held_.at(i).ack();
+    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
+    return done(count);
+  }
+
   std::string release() {
     const std::size_t count = held_.size();
     for (Delivery& one : held_) one.release();
@@ -242,6 +250,7 @@ class Agent {
       {"many", [this](Arguments& a) { return send_many(a); }},
       {"take", [this](Arguments& a) { return take(a); }},
       {"ack", [this](Arguments&) { return ack(); }},
+      {"ack-each", [this](Arguments& a) { return ack_each(a); }},
       {"release", [this](Arguments&) { return release(); }},
       {"forget", [this](Arguments&) { return forget(); }},
       {"reject", [this](Arguments&) { return reject(); }},

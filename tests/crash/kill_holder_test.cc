@@ -99,6 +99,22 @@ TEST_F(KillHolder, TwoReapersAtOnceDeliverEachMessageOnceMore) {
   }
 }
 
+TEST_F(KillHolder, WhatItAcknowledgedEarlyDoesNotComeBack) {
+  Process sender = start();
+  ASSERT_EQ(count_of(sender.ask("batch 20 body")), "sent 20");
+  for (const std::size_t acknowledged : {7U, 12U}) {
+    Process holder = start();
+    const auto got = received(holder.ask("receive 20 300" + kLongLease));
+    ASSERT_EQ(holder.ask("ack-each " + std::to_string(acknowledged)),
+              "done " + std::to_string(acknowledged));
+    holder.kill();
+    Process next = start();
+    const auto left = received(next.ask("receive 20 300" + kLongLease));
+    EXPECT_EQ(left.size(), got.size() - acknowledged);
+    next.ask("release");
+  }
+}
+
 TEST_F(KillHolder, ATakerOfItsSlotReturnsItsLeases) {
   Process sender = start();
   ASSERT_EQ(count_of(sender.ask("batch 20 body")), "sent 20");

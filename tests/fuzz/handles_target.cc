@@ -18,10 +18,11 @@ constexpr std::size_t kWholeHeader = 40;  // bytes; the header of a shorter `loc
 
 bool is_equal(const HandleRecord& a, const HandleRecord& b) {
   return a.incarnation == b.incarnation && a.pid == b.pid && a.uid == b.uid &&
-         a.opened_at_ms == b.opened_at_ms && a.shard == b.shard && a.flags == b.flags &&
-         a.segment == b.segment && a.durable_end == b.durable_end &&
-         a.indexed_end == b.indexed_end && a.singles_begun == b.singles_begun &&
-         a.singles_indexed == b.singles_indexed && a.name == b.name && a.host == b.host;
+         a.opened_at_ms == b.opened_at_ms && a.acks_durable == b.acks_durable &&
+         a.acks_indexed == b.acks_indexed && a.flags == b.flags && a.segment == b.segment &&
+         a.durable_end == b.durable_end && a.indexed_end == b.indexed_end &&
+         a.singles_begun == b.singles_begun && a.singles_indexed == b.singles_indexed &&
+         a.name == b.name && a.host == b.host;
 }
 
 void check_slots(HandleTable& table, const std::vector<HandleTable::Slot>& slots) {
@@ -29,7 +30,7 @@ void check_slots(HandleTable& table, const std::vector<HandleTable::Slot>& slots
   for (const HandleTable::Slot& slot : slots) {
     SPOOLMQ_CHECK(slot.number > last && slot.number < kSlots);
     last = slot.number;
-    SPOOLMQ_CHECK(slot.record.incarnation != 0 && slot.record.shard < 256);
+    SPOOLMQ_CHECK(slot.record.incarnation != 0);
     SPOOLMQ_CHECK(slot.record.name.size() <= 24 && slot.record.host.size() <= 24);
     SPOOLMQ_CHECK(is_equal(slot.record, table.read_one(slot.number)));
   }

@@ -58,6 +58,33 @@ TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedWithTheReceiptOfTheNext) {
                       {.nested_stride = 6, .recovery_stride = 4, .rebuild_stride = 3});
 }
 
+WorldOptions long_lived() {
+  WorldOptions options = impatient();
+  options.one_shot = false;
+  return options;
+}
+
+TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedEarly) {
+  expect_no_violation({.name = "early acks",
+                       .options = long_lived(),
+                       .prepare = [](World& world) { world.send_all(kFive); },
+                       .act = [](World& world) { world.take_together(4); }},
+                      {.nested_stride = 6, .recovery_stride = 3, .rebuild_stride = 3});
+}
+
+TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedEarlyFromOwnFiles) {
+  expect_no_violation({.name = "early acks of own files",
+                       .options = long_lived(),
+                       .prepare = two_own_files,
+                       .act =
+                           [](World& world) {
+                             world.take_together(2);
+                             world.send("gamma");
+                             world.close();
+                           }},
+                      {.nested_stride = 6, .recovery_stride = 3, .rebuild_stride = 3});
+}
+
 TEST(CrashAck, PunchesOnlyWhatIsAcknowledged) {
   expect_no_violation(
       {.name = "mixed segment",

@@ -55,6 +55,7 @@ void send_two(World& world) {
   world.send("alpha");
   world.send("beta");
 }
+void send_three(World& world) { world.send_all({"a", "b", "c"}); }
 void reboot_cleanly(World& world) {
   world.send("before");
   world.close();
@@ -66,6 +67,7 @@ void sent_batch(World& world) {
   world.queue().stats();
 }
 void ack_one(World& world) { world.take_and_ack(); }
+void ack_early(World& world) { world.take_together(3); }
 void clean_up(World& world) {
   world.clock().advance(kTwoSecondsMs);
   world.queue().maintain();
@@ -165,6 +167,12 @@ std::vector<Sabotage> sabotages() {
       {"NoSyncOfTheLogAfterAnAck",
        {.name = "", .options = plain(), .prepare = send_one, .act = ack_one},
        [] { return skipping_syncs_of("-wal"); }},
+      {"NoSyncOfAnEarlyAck",
+       {.name = "", .options = clean, .prepare = send_three, .act = ack_early},
+       [] { return skipping_syncs_of("/acks-0000"); }},
+      {"NoSyncOfTheNameOfEarlyAcks",
+       {.name = "", .options = clean, .prepare = send_three, .act = ack_early},
+       [] { return skipping_dir_syncs_of("queues/q"); }},
       {"NoSyncOfTheLogBeforeAnUnlink",
        {.name = "", .options = plain(), .prepare = sent_batch, .act = ack_three_and_clean_up},
        [] { return skipping_syncs_of("-wal"); }},

@@ -177,6 +177,13 @@ void World::take_and_ack(std::size_t count) {
   }
 }
 
+void World::take_together(std::size_t count) {
+  ReceiveOptions options;
+  options.max = count;
+  for (Delivery& one : queue().receive_batch(options)) kept_.push_back(std::move(one));
+  for (; !kept_.empty(); kept_.erase(kept_.begin())) ack(kept_.front());
+}
+
 void World::take_in_turns(std::size_t count) {
   std::vector<Delivery> taken;
   for (std::size_t i = 0; i <= count; ++i) {

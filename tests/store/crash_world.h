@@ -92,6 +92,8 @@ class World {
   Delivery take();  // the next one
   void ack(Delivery& delivery);
   void take_and_ack(std::size_t count = 1);
+  // Taken together, and acknowledged one after the other: all but the last of them early.
+  void take_together(std::size_t count);
   // Each acknowledged with the receipt of the next; the last of these is kept.
   void take_in_turns(std::size_t count);
   // On lease until the world ends.

@@ -163,6 +163,12 @@ struct ReceiveOptions {
   std::optional<Milliseconds> lease;  // default: the queue's
   LeaseKind kind = LeaseKind::kBound;
   std::string from;                      // only messages whose sender has this name; empty: any
+  // Leases up to so many at once (one transaction of the index in place of so many), and hands them
+  // out one by one: with max 1, bound leases, and no `from`. Those that are not handed out yet are
+  // leased, too: nobody else gets them, whoever dies with them has failed with all of them, and
+  // what becomes ready meanwhile comes behind them, whatever its priority. They go back to the
+  // queue when half of their lease is over, or the queue is closed.
+  std::size_t prefetch = 1;
   std::string as;                        // a name for `consumers`
   std::function<bool()> cancelled = {};  // looked at between waits, at least every 250 ms
 };

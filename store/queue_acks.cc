@@ -1,0 +1,293 @@
+// Acknowledgements ahead of the index (ack_log.h): of one message of several that this handle has
+// leased together. They cost a sync of the handle's own file; the index takes them over with its
+// next transaction, whoever's that is, and the last of them comes by way of the index.
+//
+// Whether the lease still runs is not asked under byte 0. Therefore, once the entry is durable and
+// told (acks_durable), the handle looks whether anything may have ended the lease before it was:
+// its time, a new index, or another's act, which raises the lease epoch first and takes over what
+// is told next. Either that one sees the entry, or this one sees the epoch.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/log.h"
+#include "store/queue_impl.h"
+
+namespace spoolmq {
+namespace {
+
+constexpr std::size_t kMostHeld = 65'536;
+
+// Of acknowledgements that came in time.
+Now whenever(const Now& now) { return {now.wall_ms, std::numeric_limits<std::int64_t>::min()}; }
+
+}  // namespace
+
+// ---- What may be acknowledged early
+
+bool QueueImpl::allows_early_acks(const Settings& settings) const {
+  // Others may wait for its place, or are to hear of it with what only the index knows.
+  return !options_.one_shot && settings.archive.count() == 0 && settings.capacity == kUnbounded &&
+         settings.max_bytes == kUnbounded && settings.history != HistoryLevel::kAll;
+}
+
+void QueueImpl::remember_held(std::span<const Delivery> deliveries,
+                              std::span<const Index::Claimed> claimed, const HeldUnder& under) {
+  if (deliveries.size() < 2) return;
+  const std::lock_guard guard(held_mutex_);
+  if (held_.size() > kMostHeld) held_.clear();
+  auto next = claimed.begin();
+  for (const Delivery& delivery : deliveries) {  // claimed in the same order, but for damaged ones
+    next = std::find_if(next, claimed.end(), [&](const Index::Claimed& one) {
+      return one.row.id == delivery.receipt().id;
+    });
+    if (next == claimed.end()) return;
+    const Row& row = next->row;
+    if (row.order_key.empty() && (row.flags & kRowVerdict) == 0 &&
+        next->at.kind == names::SpoolKind::kBinary) {
+      held_.insert_or_assign(row.id, Held{row.token, next->at, row.due, under});
+    }
+  }
+}
+
+void QueueImpl::forget_held(std::span<const Receipt> receipts) {
+  const std::lock_guard guard(held_mutex_);
+  if (held_.empty()) return;
+  for (const Receipt& receipt : receipts) {
+    const auto found = held_.find(receipt.id);
+    if (found != held_.end() && found->second.token == receipt.token) held_.erase(found);
+  }
+}
+
+// nullopt: it is for the index, being the last one, too late, or none of them.
+std::optional<QueueImpl::Held> QueueImpl::take_held(const Receipt& receipt) {
+  const std::lock_guard guard(held_mutex_);
+  const auto found = held_.find(receipt.id);
+  if (found == held_.end() || found->second.token != receipt.token) return std::nullopt;
+  const bool is_last = held_.size() == 1;
+  const Held held = found->second;
+  held_.erase(found);
+  return is_last || clock_->boot_ms() >= held.due ? std::nullopt : std::optional(held);
+}
+
+// ---- Acknowledging
+
+std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt) {
+  struct InFlight {
+    std::atomic<int>& count;
+    explicit InFlight(std::atomic<int>& all) : count(all) { ++count; }
+    ~InFlight() {
+      if (--count == 0) count.notify_all();
+    }
+  } in_flight(early_acks_in_flight_);
+  if (forked_ || closed_) refuse_after_fork();
+  const std::optional<Held> held = take_held(receipt);
+  if (!held) return std::nullopt;
+  EarlyAck ack{receipt, *held, std::nullopt, false};
+  early_acks_.run(ack, 1);
+  if (!ack.number) return std::nullopt;
+  if (!ack.stands && !is_acked_in_index(ack)) {
+    ack_log_.wipe(*ack.number);
+    return LeaseOutcome::kLost;
+  }
+  note_settled(1);
+  bell_.ring_for(0);
+  return LeaseOutcome::kDone;
+}
+
+void QueueImpl::write_early_acks(std::span<EarlyAck* const> acks) {
+  if (!has_ack_log() || acks_written_ + acks.size() - acks_synced_ > AckLog::kEntries) return;
+  std::vector<AckLog::Entry> entries;
+  for (const EarlyAck* one : acks) {
+    entries.push_back({one->receipt, one->held.at.file, one->held.at.offset, one->held.at.length});
+  }
+  const std::uint64_t first = acks_written_;  // which nobody else changes
+  try {
+    ack_log_.write(first, entries);
+  } catch (const Error& error) {
+    // A later sync would prove nothing.
+    early_acks_refused_ = true;
+    throw error.of_unknown_outcome();
+  }
+  {
+    const std::lock_guard guard(held_mutex_);
+    for (const EarlyAck* one : acks) unindexed_acks_.push_back(one->receipt);
+    acks_written_ += acks.size();
+  }
+  handles_.publish_acks_durable(static_cast<std::uint16_t>(acks_written_));
+  const HeldUnder now_under = HeldUnder::of(lock_.peek());
+  const std::int64_t now_ms = clock_->boot_ms();
+  for (std::size_t i = 0; i < acks.size(); ++i) {
+    acks[i]->number = first + i;
+    acks[i]->stands = acks[i]->held.under == now_under && now_ms < acks[i]->held.due;
+  }
+}
+
+bool QueueImpl::has_ack_log() {
+  if (early_acks_refused_) return false;
+  if (ack_log_.is_open()) return true;
+  try {
+    sync_log();  // what a dead one left in it was taken over by a commit
+    ack_log_.create(handles_.own_slot());
+    return true;
+  } catch (const Error& error) {
+    early_acks_refused_ = true;
+    log::info("no early acknowledgements", {{"queue", name()}, {"why", error.what()}});
+    return false;
+  }
+}
+
+void QueueImpl::wait_for_early_acks() {
+  while (const int count = early_acks_in_flight_) early_acks_in_flight_.wait(count);
+}
+
+std::uint64_t QueueImpl::acks_taken_over() {
+  const std::lock_guard guard(held_mutex_);
+  return acks_written_ - unindexed_acks_.size();
+}
+
+// The lease may have ended before the entry was durable.
+bool QueueImpl::is_acked_in_index(const EarlyAck& ack) {
+  bool is_acked = false;
+  transact(layout::Purpose::kAcknowledge, [&](Session& session) {  // which has taken it over
+    const Index::Found found = session.index.find_lease(ack.receipt, session.now);
+    is_acked = found.outcome != LeaseOutcome::kLost;
+    if (is_acked || session.index.generation() == ack.held.under.generation) return;
+    // A new index knows no leases, and may have read our entry.
+    const std::optional<Row> row = session.index.find(ack.receipt.id);
+    is_acked = !row || row->state == RowState::kAcked || row->state == RowState::kGone;
+  });
+  return is_acked;
+}
+
+// ---- Taking over, under byte 0
+
+void QueueImpl::take_over_acks(Session& session) {
+  std::vector<Receipt> receipts;
+  std::uint64_t end = 0;
+  {
+    const std::lock_guard guard(held_mutex_);
+    if (unindexed_acks_.empty()) return;
+    receipts.assign(unindexed_acks_.begin(), unindexed_acks_.end());
+    end = acks_written_;
+  }
+  take_over(session, receipts);
+  session.after_commit.push_back([this, end] {
+    const std::lock_guard guard(held_mutex_);
+    const std::uint64_t begin = acks_written_ - unindexed_acks_.size();
+    if (end <= begin) return;
+    unindexed_acks_.erase(unindexed_acks_.begin(),
+                          unindexed_acks_.begin() + static_cast<std::ptrdiff_t>(end - begin));
+    handles_.write_acks_indexed_of(handles_.own_slot(), static_cast<std::uint16_t>(end));
+  });
+}
+
+void QueueImpl::take_over_acks_of(Session& session, std::span<const HandleTable::Slot> others) {
+  for (const HandleTable::Slot& slot : others) {
+    const layout::HandleRecord& record = slot.record;
+    if (record.acks_durable == record.acks_indexed) continue;
+    if (handles_.owns_slot() && slot.number == handles_.own_slot()) continue;
+    std::vector<Receipt> receipts;
+    const auto count = static_cast<std::uint16_t>(record.acks_durable - record.acks_indexed);
+    for (const AckLog::Entry& one :
+         AckLog::read(dir_.dir(), slot.number, record.acks_indexed, count)) {
+      receipts.push_back(one.receipt);
+    }
+    take_over(session, receipts);
+    session.after_commit.push_back([this, number = slot.number, count = record.acks_durable] {
+      handles_.write_acks_indexed_of(number, count);
+    });
+  }
+}
+
+void QueueImpl::take_over_acks_of_dead(Session& session, std::uint32_t slot) {
+  const std::unique_ptr<File> file = dir_.dir().open(names::acks_file(slot), Access::kReadWrite);
+  if (!file) return;
+  file->sync_data();  // it may have died before it had
+  std::vector<Receipt> receipts;
+  for (const AckLog::Entry& one : AckLog::read_all(*file)) receipts.push_back(one.receipt);
+  take_over(session, receipts);
+}
+
+// Those whose leases have run since.
+void QueueImpl::take_over(Session& session, std::span<const Receipt> receipts) {
+  std::vector<Row> rows;
+  for (Index::Found& one : session.index.find_leases(receipts, whenever(session.now))) {
+    if (one.row) rows.push_back(std::move(*one.row));
+  }
+  if (!rows.empty()) acknowledge(session, rows);
+}
+
+// Before leases end that this handle, in another thread, or another may be acknowledging early.
+void QueueImpl::stop_early_acks(Session& session) {
+  session.header.lease_epoch = lock_.raise_lease_epoch();
+  take_over_acks(session);
+  take_over_acks_of(session, handles_.read(session.header.slots));
+}
+
+// Before leases end by other verdicts than acknowledgements.
+void QueueImpl::part_with(Session& session, std::span<const Receipt> receipts) {
+  const bool concerns_others =
+      early_acks_in_flight_ > 0 || std::ranges::any_of(receipts, [&](const Receipt& receipt) {
+        const Index::Found found = session.index.find_lease(receipt, session.now);
+        return found.row && found.row->holder != 0 && found.row->holder != handles_.incarnation();
+      });
+  if (concerns_others) {
+    stop_early_acks(session);
+  } else {
+    take_over_acks(session);
+  }
+}
+
+// ---- After a boot, and for a new index
+
+std::vector<std::string> QueueImpl::ack_files() {
+  std::vector<std::string> files;
+  dir_.dir().list([&](std::string_view file) {
+    if (names::is_acks_file(file)) files.emplace_back(file);
+    return true;
+  });
+  return files;
+}
+
+std::vector<AckLog::Entry> QueueImpl::acks_left() {
+  std::vector<AckLog::Entry> entries;
+  for (const std::string& name : ack_files()) {
+    const std::unique_ptr<File> file = dir_.dir().open(name, Access::kRead);
+    if (!file) continue;
+    const std::vector<AckLog::Entry> some = AckLog::read_all(*file);
+    entries.insert(entries.end(), some.begin(), some.end());
+  }
+  return entries;
+}
+
+// The index may have lost the claims that they end; the message itself tells whether it is the one.
+void QueueImpl::take_over_acks_of_last_boot(WriterLock::Hold& hold) {
+  const std::vector<std::string> files = ack_files();
+  if (files.empty()) return;
+  const std::vector<AckLog::Entry> entries = acks_left();
+  transact_held(hold, [&](Session& session) {
+    for (const AckLog::Entry& entry : entries) {
+      std::optional<Row> row = session.index.find(entry.receipt.id);
+      if (!row) continue;
+      const bool was_on_its_way = row->state == RowState::kReady ||
+                                  row->state == RowState::kLeased ||
+                                  row->state == RowState::kDelayed;
+      const Location at = session.index.location(*row);
+      if (!was_on_its_way || at.file != entry.file || at.offset != entry.offset) continue;
+      row->token = entry.receipt.token;
+      session.index.ack(*row, session.now, session.settings.archive.count());
+    }
+  });
+  sync_log_file();
+  for (const std::string& file : files) dir_.dir().unlink(file);
+}
+
+void QueueImpl::add_acks_left(Verdicts::Known& verdicts) {
+  for (const AckLog::Entry& one : acks_left()) {
+    verdicts.acked[one.file].push_back({one.offset, one.offset + one.length});
+  }
+  for (auto& [file, ranges] : verdicts.acked) ranges = merged(std::move(ranges), 0);
+}
+
+}  // namespace spoolmq
