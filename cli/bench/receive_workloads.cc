@@ -39,11 +39,22 @@ class Taker {
   std::vector<Delivery> taken_;
 };
 
-Sample receive_and_ack(const Conditions& conditions, std::size_t batch, double most_per_second) {
+ReceiveOptions together(std::size_t messages) {
+  ReceiveOptions options;
+  options.max = messages;
+  return options;
+}
+
+ReceiveOptions ahead(std::size_t messages) {
+  ReceiveOptions options;
+  options.prefetch = messages;
+  return options;
+}
+
+Sample receive_and_ack(const Conditions& conditions, const ReceiveOptions& options,
+                       double most_per_second) {
   Queue queue = fresh_queue(conditions);
   fill(queue, wanted(conditions, most_per_second), conditions);
-  ReceiveOptions options;
-  options.max = batch;
   Taker taker(queue, options);
   Budget budget(conditions);
   while (budget.is_left()) {
@@ -55,7 +66,7 @@ Sample receive_and_ack(const Conditions& conditions, std::size_t batch, double m
   return {budget.per_second(), 0, {}};
 }
 
-Sample receive_by_processes(const Conditions& conditions) {
+Sample receive_by_processes(const Conditions& conditions, const ReceiveOptions& options) {
   {
     Queue queue = fresh_queue(conditions);
     fill(queue, wanted(conditions, kMostByManyPerSecond), conditions);
@@ -63,7 +74,7 @@ Sample receive_by_processes(const Conditions& conditions) {
   return {per_second_of(kMany, conditions.seconds,
                         [&](int, const Stretch& stretch) {
                           Queue queue = Root::open(conditions.directory).open_queue(kQueueName);
-                          Taker taker(queue, {});
+                          Taker taker(queue, options);
                           stretch.start();
                           std::size_t done = 0;
                           while (!stretch.over()) done += taker.take();
@@ -79,8 +90,7 @@ Sample pipeline(const Conditions& conditions) {
   static_cast<void>(fresh_queue(conditions));
   const auto work = [&](int number, const Stretch& stretch) {
     Queue queue = Root::open(conditions.directory).open_queue(kQueueName);
-    ReceiveOptions options;
-    options.max = kBatch;
+    ReceiveOptions options = together(kBatch);
     options.wait = kPatience;
     Taker taker(queue, options);
     stretch.start();
@@ -109,17 +119,26 @@ std::span<const Workload> receive_workloads() {
   static const std::vector<Workload> all = {
       {"recv-ack1", "one receiver, one message at a time, each acknowledged as the next is taken",
        Unit::kPerSecond, "SQLite FULL commit of one row",
-       [](const C& c) { return receive_and_ack(c, 1, kMostOneByOnePerSecond); },
+       [](const C& c) { return receive_and_ack(c, together(1), kMostOneByOnePerSecond); },
+       [](const C& c) { return commits_per_second(c.directory, 1, c.seconds); }},
+      {"recv-ack1-prefetch64", "the same, 64 messages leased ahead", Unit::kPerSecond,
+       "SQLite FULL commit of one row",
+       [](const C& c) { return receive_and_ack(c, ahead(kPrefetched), kMostOneByOnePerSecond); },
        [](const C& c) { return commits_per_second(c.directory, 1, c.seconds); }},
       {"recv-ack-batch256", "one receiver, 256 messages per call", Unit::kPerSecond,
        "SQLite FULL commit of 256 rows",
-       [](const C& c) { return receive_and_ack(c, kBatch, kMostPerSecond); },
+       [](const C& c) { return receive_and_ack(c, together(kBatch), kMostPerSecond); },
        [](const C& c) {
          return static_cast<double>(kBatch) *
                 commits_per_second(c.directory, static_cast<int>(kBatch), c.seconds);
        }},
       {"recv-ack16-processes", "16 processes, one message at a time", Unit::kPerSecond,
-       "append + fdatasync by 16 processes", receive_by_processes,
+       "append + fdatasync by 16 processes",
+       [](const C& c) { return receive_by_processes(c, together(1)); },
+       [](const C& c) { return appends_per_second(c.directory, c.body_bytes, kMany, c.seconds); }},
+      {"recv-ack16-prefetch64", "16 processes, one message at a time, 64 leased ahead by each",
+       Unit::kPerSecond, "append + fdatasync by 16 processes",
+       [](const C& c) { return receive_by_processes(c, ahead(kPrefetched)); },
        [](const C& c) { return appends_per_second(c.directory, c.body_bytes, kMany, c.seconds); }},
       {"pipeline",
        "what gets from a sender to a receiver, 256 messages per call, at most 16384 on their way",

@@ -18,7 +18,8 @@ namespace spoolmq::bench {
 
 inline constexpr std::size_t kDefaultBodyBytes = 1024;
 inline constexpr std::size_t kBatch = 256;
-inline constexpr int kMany = 16;  // threads or processes
+inline constexpr std::size_t kPrefetched = 64;  // where messages are leased ahead
+inline constexpr int kMany = 16;                // threads or processes
 inline constexpr char kQueueName[] = "bench";
 
 // One measurement, in a directory of its own for the workload and one for its limit.

@@ -83,7 +83,9 @@ double send_rate(PeerQueue& queue, int processes, std::size_t together, double s
 
 // Of what was put in as fast as that goes for four times as long, and enough for a few calls of
 // each.
-double receive_rate(PeerQueue& queue, int processes, std::size_t together, double seconds) {
+enum class Settle : std::uint8_t { kTogether, kEach };
+double receive_rate(PeerQueue& queue, int processes, std::size_t together, Settle settle,
+                    double seconds) {
   constexpr double kLonger = 4;
   constexpr std::size_t kFewCalls = 8;
   send_rate(queue, 1, kBatch, kLonger * seconds,
@@ -96,7 +98,11 @@ double receive_rate(PeerQueue& queue, int processes, std::size_t together, doubl
     while (!stretch.over()) {
       const std::size_t got = session->receive(together, PeerSession::Wait::kNo);
       if (got == 0) throw std::runtime_error("more was taken than put in");
-      session->settle();
+      if (settle == Settle::kEach) {
+        session->settle_each();
+      } else {
+        session->settle();
+      }
       received += got;
     }
     return static_cast<double>(received);
@@ -142,9 +148,10 @@ const std::vector<Column>& columns() {
       return send_rate(queue, processes, together, options.seconds);
     };
   };
-  static const auto receives = [](int processes, std::size_t together) {
+  static const auto receives = [](int processes, std::size_t together,
+                                  Settle settle = Settle::kTogether) {
     return [=](PeerQueue& queue, const std::string&, const Options& options) {
-      return receive_rate(queue, processes, together, options.seconds);
+      return receive_rate(queue, processes, together, settle, options.seconds);
     };
   };
   static const std::vector<Column> all = {
@@ -153,6 +160,8 @@ const std::vector<Column>& columns() {
       {"send16", sends(kMany, 1)},
       {"recv-ack1", receives(1, 1)},
       {"recv-ack16", receives(kMany, 1)},
+      {"recv64-ack1", receives(1, kPrefetched, Settle::kEach)},
+      {"recv64-ack16", receives(kMany, kPrefetched, Settle::kEach)},
       {"recv-ack-batch256", receives(1, kBatch)},
       {"latency-us",
        [](PeerQueue& queue, const std::string& directory, const Options& options) {

@@ -37,6 +37,9 @@ class SpoolmqSession final : public PeerSession {
     return taken_.size();
   }
   void settle() override { queue_.ack_batch(taken_); }
+  void settle_each() override {
+    for (Delivery& one : taken_) one.ack();
+  }
 
  private:
   Queue queue_;
@@ -87,6 +90,12 @@ class BeanstalkdSession final : public PeerSession {
     ask(deletes);
     for (std::size_t i = 0; i < deletes.size(); ++i) expect("DELETED");
   }
+  void settle_each() override {
+    for (const std::string& job : jobs_) {
+      connection_.write("delete " + job + "\r\n");
+      expect("DELETED");
+    }
+  }
 
  private:
   void ask(const std::vector<std::string>& requests) {
@@ -119,12 +128,19 @@ class RedisSession final : public PeerSession {
     read.insert(read.end(), {"STREAMS", "queue", ">"});
     // The stream's name; of each entry its id, a field's name and its value.
     const Words words = ask({read});
-    acknowledge_ = {"XACK", "queue", "group"};
-    for (std::size_t at = 1; at + 2 < words.size(); at += 3) acknowledge_.push_back(words[at]);
+    received_.clear();
+    for (std::size_t at = 1; at + 2 < words.size(); at += 3) received_.push_back(words[at]);
     if (!words.empty()) body_ = words.back();
     return words.size() / 3;
   }
-  void settle() override { ask({acknowledge_}); }
+  void settle() override {
+    Words acknowledge{"XACK", "queue", "group"};
+    acknowledge.insert(acknowledge.end(), received_.begin(), received_.end());
+    ask({acknowledge});
+  }
+  void settle_each() override {
+    for (const std::string& one : received_) ask({{"XACK", "queue", "group", one}});
+  }
 
  private:
   // The strings in all the replies.
@@ -157,7 +173,7 @@ class RedisSession final : public PeerSession {
   }
   PeerConnection connection_;
   const std::string name_ = std::to_string(::getpid());  // of the consumer
-  Words acknowledge_;
+  Words received_;                                       // their ids
 };
 
 // ---- Servers

@@ -25,6 +25,8 @@ class PeerSession {
   [[nodiscard]] const std::string& body() const { return body_; }  // of the last one received
   // Acknowledges what was received last; returns when that is confirmed.
   virtual void settle() = 0;
+  // The same of one after the other, each confirmed before the next.
+  virtual void settle_each() = 0;
 
  protected:
   std::string body_;
