@@ -30,7 +30,7 @@ void encode(const AckLog::Entry& entry, std::span<std::byte> bytes) {
   put_id(bytes, 0, entry.receipt.id);
   put_id(bytes, 16, entry.file);
   store_le(bytes, 32, entry.offset);
-  store_le(bytes, 40, entry.length);
+  store_le(bytes, 40, entry.deliveries);
   store_le(bytes, 48, entry.receipt.token);
   store_le(bytes, kChecksumAt, checksum(bytes.first(kChecksumAt), kSeed));
 }
@@ -43,7 +43,7 @@ std::optional<AckLog::Entry> decode(std::span<const std::byte> bytes) {
   entry.receipt = {id_at(bytes, 0), load_le<std::uint64_t>(bytes, 48)};
   entry.file = id_at(bytes, 16);
   entry.offset = load_le<std::uint64_t>(bytes, 32);
-  entry.length = load_le<std::uint64_t>(bytes, 40);
+  entry.deliveries = load_le<std::int64_t>(bytes, 40);
   return entry;
 }
 

@@ -5,10 +5,12 @@
 // writes the index takes them over; an entry is written over only once that is durable, too.
 //
 //   entry, 64 bytes: 0 message's UUID   16 its spool file's UUID   32 u64 offset there
-//                    40 u64 length   48 u64 token of the lease   56 u64 XXH3-64 of the former
+//                    40 i64 deliveries, that of the lease among them   48 u64 its token
+//                    56 u64 XXH3-64 of the former
 //
 // The number of an entry, counted from the file's making, tells its place: modulo kEntries.
-// Not thread-safe, but for read() and read_all().
+// Not thread-safe, but for read() and read_all(); what write() and wipe() throw is final: a later
+// sync would prove nothing.
 
 #include <cstdint>
 #include <memory>
@@ -31,7 +33,7 @@ class AckLog {
     Receipt receipt;
     MessageId file;
     std::uint64_t offset = 0;
-    std::uint64_t length = 0;
+    std::int64_t deliveries = 0;
     friend bool operator==(const Entry&, const Entry&) = default;
   };
 

@@ -45,7 +45,8 @@ void QueueImpl::remember_held(std::span<const Delivery> deliveries,
     const Row& row = next->row;
     if (row.order_key.empty() && (row.flags & kRowVerdict) == 0 &&
         next->at.kind == names::SpoolKind::kBinary) {
-      held_.insert_or_assign(row.id, Held{row.token, next->at, row.due, under});
+      held_.insert_or_assign(row.id,
+                             Held{row.token, next->at, row.due, row.counters.deliveries, under});
     }
   }
 }
@@ -86,9 +87,12 @@ std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt) {
   EarlyAck ack{receipt, *held, std::nullopt, false};
   early_acks_.run(ack, 1);
   if (!ack.number) return std::nullopt;
-  if (!ack.stands && !is_acked_in_index(ack)) {
-    ack_log_.wipe(*ack.number);
-    return LeaseOutcome::kLost;
+  if (!ack.stands) {
+    try {
+      if (!is_acked_in_index(ack)) return LeaseOutcome::kLost;
+    } catch (const Error& error) {
+      throw error.of_unknown_outcome();  // the entry is there
+    }
   }
   note_settled(1);
   bell_.ring_for(0);
@@ -99,23 +103,27 @@ void QueueImpl::write_early_acks(std::span<EarlyAck* const> acks) {
   if (!has_ack_log() || acks_written_ + acks.size() - acks_synced_ > AckLog::kEntries) return;
   std::vector<AckLog::Entry> entries;
   for (const EarlyAck* one : acks) {
-    entries.push_back({one->receipt, one->held.at.file, one->held.at.offset, one->held.at.length});
+    entries.push_back({one->receipt, one->held.at.file, one->held.at.offset, one->held.deliveries});
   }
   const std::uint64_t first = acks_written_;  // which nobody else changes
+  HeldUnder now_under;
   try {
-    ack_log_.write(first, entries);
+    {
+      const std::lock_guard one_at_a_time(ack_log_mutex_);
+      early_acks_refused_ = true;  // unless it is durable
+      ack_log_.write(first, entries);
+      early_acks_refused_ = false;
+      const std::lock_guard guard(held_mutex_);
+      for (const EarlyAck* one : acks) unindexed_acks_.push_back(one->receipt);
+      acks_written_ += acks.size();
+    }
+    handles_.publish_acks_durable(static_cast<std::uint16_t>(acks_written_));
+    // Whoever raises the epoch does so before he looks for what is told.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    now_under = HeldUnder::of(lock_.peek());
   } catch (const Error& error) {
-    // A later sync would prove nothing.
-    early_acks_refused_ = true;
     throw error.of_unknown_outcome();
   }
-  {
-    const std::lock_guard guard(held_mutex_);
-    for (const EarlyAck* one : acks) unindexed_acks_.push_back(one->receipt);
-    acks_written_ += acks.size();
-  }
-  handles_.publish_acks_durable(static_cast<std::uint16_t>(acks_written_));
-  const HeldUnder now_under = HeldUnder::of(lock_.peek());
   const std::int64_t now_ms = clock_->boot_ms();
   for (std::size_t i = 0; i < acks.size(); ++i) {
     acks[i]->number = first + i;
@@ -146,18 +154,34 @@ std::uint64_t QueueImpl::acks_taken_over() {
   return acks_written_ - unindexed_acks_.size();
 }
 
-// The lease may have ended before the entry was durable.
+// The lease may have ended before the entry was durable. If it had, there is no entry on return.
 bool QueueImpl::is_acked_in_index(const EarlyAck& ack) {
   bool is_acked = false;
+  bool is_gone = false;
   transact(layout::Purpose::kAcknowledge, [&](Session& session) {  // which has taken it over
-    const Index::Found found = session.index.find_lease(ack.receipt, session.now);
-    is_acked = found.outcome != LeaseOutcome::kLost;
-    if (is_acked || session.index.generation() == ack.held.under.generation) return;
-    // A new index knows no leases, and may have read our entry.
+    is_acked = session.index.find_lease(ack.receipt, session.now).outcome != LeaseOutcome::kLost;
+    if (is_acked) return;
     const std::optional<Row> row = session.index.find(ack.receipt.id);
-    is_acked = !row || row->state == RowState::kAcked || row->state == RowState::kGone;
+    is_gone = !row;
+    // A new index knows no leases, and may have read our entry.
+    is_acked = row && session.index.generation() != ack.held.under.generation &&
+               (row->state == RowState::kAcked || row->state == RowState::kGone);
+    if (!is_acked && !is_gone) wipe_early_ack(*ack.number);
   });
+  if (is_gone) {
+    throw Error(ErrorCode::kIo, "ack", name(),
+                "the outcome is unknown: somebody has acknowledged " + ack.receipt.text());
+  }
   return is_acked;
+}
+
+// Under byte 0: nobody makes a new index of it meanwhile.
+void QueueImpl::wipe_early_ack(std::uint64_t number) {
+  const std::lock_guard one_at_a_time(ack_log_mutex_);
+  if (acks_written_ > number + AckLog::kEntries) return;  // another stands there
+  const bool was_refused = early_acks_refused_.exchange(true);
+  ack_log_.wipe(number);
+  early_acks_refused_ = was_refused;
 }
 
 // ---- Taking over, under byte 0
@@ -221,6 +245,7 @@ void QueueImpl::take_over(Session& session, std::span<const Receipt> receipts) {
 // Before leases end that this handle, in another thread, or another may be acknowledging early.
 void QueueImpl::stop_early_acks(Session& session) {
   session.header.lease_epoch = lock_.raise_lease_epoch();
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   take_over_acks(session);
   take_over_acks_of(session, handles_.read(session.header.slots));
 }
@@ -262,32 +287,27 @@ std::vector<AckLog::Entry> QueueImpl::acks_left() {
 }
 
 // The index may have lost the claims that they end; the message itself tells whether it is the one.
-void QueueImpl::take_over_acks_of_last_boot(WriterLock::Hold& hold) {
-  const std::vector<std::string> files = ack_files();
-  if (files.empty()) return;
-  const std::vector<AckLog::Entry> entries = acks_left();
-  transact_held(hold, [&](Session& session) {
-    for (const AckLog::Entry& entry : entries) {
-      std::optional<Row> row = session.index.find(entry.receipt.id);
-      if (!row) continue;
-      const bool was_on_its_way = row->state == RowState::kReady ||
-                                  row->state == RowState::kLeased ||
-                                  row->state == RowState::kDelayed;
-      const Location at = session.index.location(*row);
-      if (!was_on_its_way || at.file != entry.file || at.offset != entry.offset) continue;
-      row->token = entry.receipt.token;
-      session.index.ack(*row, session.now, session.settings.archive.count());
-    }
-  });
-  sync_log_file();
-  for (const std::string& file : files) dir_.dir().unlink(file);
+void QueueImpl::take_over_acks_left(Session& session, std::span<const AckLog::Entry> entries) {
+  for (const AckLog::Entry& entry : entries) {
+    std::optional<Row> row = session.index.find(entry.receipt.id);
+    if (!row) continue;
+    const bool was_on_its_way = row->state == RowState::kReady || row->state == RowState::kLeased ||
+                                row->state == RowState::kDelayed;
+    const Location at = session.index.location(*row);
+    if (!was_on_its_way || at.file != entry.file || at.offset != entry.offset) continue;
+    // Of a lease that ended, and was not acknowledged, the index knows; of one that it lost, not.
+    const bool is_its_lease = row->state == RowState::kLeased && row->token == entry.receipt.token;
+    if (!is_its_lease && row->counters.deliveries >= entry.deliveries) continue;
+    row->token = entry.receipt.token;
+    session.index.ack(*row, session.now, session.settings.archive.count());
+  }
 }
 
-void QueueImpl::add_acks_left(Verdicts::Known& verdicts) {
-  for (const AckLog::Entry& one : acks_left()) {
-    verdicts.acked[one.file].push_back({one.offset, one.offset + one.length});
-  }
-  for (auto& [file, ranges] : verdicts.acked) ranges = merged(std::move(ranges), 0);
+void QueueImpl::remove_ack_files() {
+  const std::vector<std::string> files = ack_files();
+  if (files.empty()) return;
+  sync_log_file();
+  for (const std::string& file : files) dir_.dir().unlink(file);
 }
 
 }  // namespace spoolmq

@@ -98,7 +98,7 @@ void QueueImpl::close() {
   if (!handles_.owns_slot()) return;  // never opened
   stop_watching();
   wait_for_early_acks();
-  if (!is_removed()) return_prefetched();
+  if (!is_removed()) return_prefetched_at_the_end();
   if (is_removed()) {  // nothing is left to be put in order
     const std::unique_lock alone(log_guard_);
     index_.close();
@@ -478,8 +478,10 @@ void QueueImpl::tell_syncs(WriterLock::Hold& hold) {
 void QueueImpl::sync_log() {
   try {
     const std::uint64_t taken_over = acks_taken_over();
+    const bool concerns_acks = taken_over > acks_synced_;
+    const std::uint64_t generation = concerns_acks ? lock_.peek().generation : 0;
     log_sync_.wait();
-    acks_synced_ = std::max(acks_synced_.load(), taken_over);
+    if (concerns_acks && lock_.peek().generation == generation) acks_synced_ = taken_over;
   } catch (const Error&) {
     end_generation(unsynced_generation_);
     throw;

@@ -8,7 +8,8 @@
 // harvesting, reconciling); rebuild.cc; maintenance.cc; fsck.cc.
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
-// (WriterLock) → slot byte → byte 1 → log_guard_ → pending_mutex_, settings_mutex_. Nobody waits
+// (WriterLock) → slot byte → byte 1 → log_guard_ → ack_log_mutex_ → pending_mutex_, held_mutex_,
+// settings_mutex_. Nobody waits
 // for byte 0 while holding another queue's.
 
 #include <atomic>
@@ -455,13 +456,15 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
                        std::int64_t until);  // all but the first
   std::optional<Delivery> take_prefetched();
   void return_prefetched();
+  void return_prefetched_at_the_end();
   bool return_prefetched_in_time();  // whether there are some left
 
   // ---- acknowledgements ahead of the index (queue_acks.cc)
   struct Held {  // a lease of several that were taken together
     std::uint64_t token = 0;
     Location at;
-    std::int64_t due = 0;  // of the lease, ms since boot
+    std::int64_t due = 0;         // of the lease, ms since boot
+    std::int64_t deliveries = 0;  // this one among them
     HeldUnder under;
   };
   struct EarlyAck {
@@ -481,6 +484,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void wait_for_early_acks();
   std::uint64_t acks_taken_over();
   bool is_acked_in_index(const EarlyAck& ack);
+  void wipe_early_ack(std::uint64_t number);
   void take_over_acks(Session& session);
   void take_over_acks_of(Session& session, std::span<const HandleTable::Slot> others);
   void take_over_acks_of_dead(Session& session, std::uint32_t slot);
@@ -489,13 +493,17 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void part_with(Session& session, std::span<const Receipt> receipts);
   std::vector<std::string> ack_files();
   std::vector<AckLog::Entry> acks_left();
-  void take_over_acks_of_last_boot(WriterLock::Hold& hold);
-  void add_acks_left(Verdicts::Known& verdicts);
+  static void take_over_acks_left(Session& session, std::span<const AckLog::Entry> entries);
+  void remove_ack_files();
 
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
-  void rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts);
-  void rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots);
+  struct RebuiltFrom {  // besides the spool files
+    Verdicts::Known verdicts;
+    std::unordered_map<MessageId, AckLog::Entry> early_acks;
+  };
+  void rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from);
+  void rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots);
   void move_aside(std::uint64_t generation);
   void recover_and_take_slot();
   bool boot_mark_is_current();
@@ -594,7 +602,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   GroupCommit<AppendJob> appends_;
   GroupCommit<SingleJob> singles_;
   GroupCommit<EarlyAck> early_acks_;
-  AckLog ack_log_;  // the leader's of early_acks_
+  std::mutex ack_log_mutex_;  // of what is written there
+  AckLog ack_log_;
   std::atomic<int> early_acks_in_flight_{0};
   std::atomic<bool> early_acks_refused_{false};  // by the disk: no more of them
   std::mutex held_mutex_;                        // guards the next three

@@ -26,6 +26,12 @@ void QueueImpl::keep_prefetched(std::vector<Delivery>& deliveries, const HeldUnd
   }
   deliveries.erase(deliveries.begin() + 1, deliveries.end());
   start_background(Work::kCleaning);
+  bool others_wait = false;
+  {
+    const std::lock_guard guard(waiters_mutex_);
+    others_wait = waiters_ > 0;
+  }
+  if (others_wait) bell_.ring();  // other threads of this handle
 }
 
 std::optional<Delivery> QueueImpl::take_prefetched() {
@@ -61,16 +67,31 @@ void QueueImpl::return_prefetched() {
   for (const Prefetched& one : all) receipts.push_back(one.receipt);
   forget_held(receipts);
   LeaseWork work;
-  transact(layout::Purpose::kAcknowledge, [&](Session& session) {
-    const auto give_back = [](Session& within, std::span<Row> rows) {
-      for (Row& row : rows) {
-        --row.counters.deliveries;
-        within.index.release(row);
-      }
-    };
-    act_on_leases(session, receipts, give_back, Lost::kSkip, work);
-  });
+  const auto give_back = [](Session& within, std::span<Row> rows) {
+    for (Row& row : rows) {
+      --row.counters.deliveries;
+      within.index.release(row);
+    }
+  };
+  try {
+    transact(layout::Purpose::kAcknowledge, [&](Session& session) {
+      act_on_leases(session, receipts, give_back, Lost::kSkip, work);
+    });
+  } catch (...) {
+    const std::lock_guard guard(prefetched_mutex_);
+    for (; !all.empty(); all.pop_back()) prefetched_.push_front(std::move(all.back()));
+    throw;
+  }
   bell_.ring();
+}
+
+// What is not returned here goes with the handle's other leases.
+void QueueImpl::return_prefetched_at_the_end() {
+  try {
+    return_prefetched();
+  } catch (const Error& error) {
+    log::warn("messages leased ahead are not returned", {{"queue", name()}, {"why", error.what()}});
+  }
 }
 
 bool QueueImpl::return_prefetched_in_time() {

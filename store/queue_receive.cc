@@ -19,6 +19,7 @@ constexpr std::int64_t kProbeEveryMs = 250;
 constexpr std::int64_t kLongestSpinNs = 150'000;
 constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
+constexpr std::int64_t kShortestLeaseAheadMs = 4000;
 constexpr std::size_t kMovedPerSlice = 1000;
 
 std::string_view damage_text(Damage damage) {
@@ -125,9 +126,14 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
       others_may_have_some = true;
     }
     LeaseRequest request;
-    request.max = std::min(prefetches(options) ? options.prefetch : options.max, kMostPerClaim);
+    request.max = options.max;
     request.holder = timed ? 0 : handles_.incarnation();
     request.length_ms = options.lease.value_or(session.settings.lease).count();
+    // A shorter one might end before somebody looks whether it is to be given back.
+    if (prefetches(options) && request.length_ms >= kShortestLeaseAheadMs) {
+      request.max = options.prefetch;
+    }
+    request.max = std::min(request.max, kMostPerClaim);
     request.from = options.from;
     prefetched_until = session.now.boot_ms + request.length_ms / 2;
     if (!timed && options.from.empty()) {
@@ -342,14 +348,6 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
       done = {};
     }
   }
-  if (prefetches(options)) {
-    if (std::optional<Delivery> next = take_prefetched()) {
-      if (!done.empty()) require_leases(ack_leases(done, Lost::kSkip));
-      std::vector<Delivery> deliveries;
-      deliveries.push_back(std::move(*next));
-      return deliveries;
-    }
-  }
   forget_held(done);
   Waiter waiter(*this);
   Ahead ahead;
@@ -357,6 +355,14 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
     // Whoever wants one sender's messages may be the wrong one to wake for the next.
     Doorbell::Turn turn = bell_.prepare_to_take();
     const std::uint32_t bell = bell_.prepare();
+    if (prefetches(options)) {
+      if (std::optional<Delivery> next = take_prefetched()) {
+        if (!done.empty()) require_leases(ack_leases(done, Lost::kSkip));
+        std::vector<Delivery> deliveries;
+        deliveries.push_back(std::move(*next));
+        return deliveries;
+      }
+    }
     const std::int64_t waited = clock_->boot_ms() - started;
     const bool last_look = options.wait && waited >= options.wait->count();
     const bool watching = !last_look && waiter.watch();

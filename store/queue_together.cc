@@ -117,6 +117,8 @@ void QueueImpl::settle(std::span<const Receipt> receipts) {
         std::optional<Row> row = session.index.find(receipt.id);
         // Not corrupt ones either: their bytes are kept for whoever looks into them.
         if (!row || row->state >= RowState::kCorrupt) continue;
+        if (row->state == RowState::kLeased && row->token != receipt.token)
+          stop_early_acks(session);
         row->token = receipt.token;
         session.index.ack(*row, session.now, session.settings.archive.count());
         if (session.settings.history == HistoryLevel::kAll) told.push_back(std::move(*row));

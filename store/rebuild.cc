@@ -34,8 +34,14 @@ std::uint64_t newest_generation(Dir& dir) {
 // Makes bulk rows of messages as their files and the verdicts have them.
 class RowMaker {
  public:
-  RowMaker(Index& index, const Verdicts::Known& verdicts, const Now& now, const Settings& settings)
-      : index_(index), verdicts_(verdicts), now_(now), settings_(settings) {}
+  using EarlyAcks = std::unordered_map<MessageId, AckLog::Entry>;
+  RowMaker(Index& index, const Verdicts::Known& verdicts, const EarlyAcks& early_acks,
+           const Now& now, const Settings& settings)
+      : index_(index),
+        verdicts_(verdicts),
+        early_acks_(early_acks),
+        now_(now),
+        settings_(settings) {}
 
   void add(const Message& message, const Location& at, std::uint16_t flags, std::int64_t file) {
     const bool os = (flags & record::kOsDurability) != 0;
@@ -50,6 +56,9 @@ class RowMaker {
     if (const auto verdict = verdicts_.messages.find(message.id);
         verdict != verdicts_.messages.end()) {
       apply(verdict->second, row);
+    } else if (is_acked_early(message.id, at)) {
+      row.state = RowState::kAcked;  // with a row, so that its verdict is written
+      row.due = now_.wall_ms;
     }
     index_.bulk_insert(row);
   }
@@ -64,6 +73,11 @@ class RowMaker {
   }
 
  private:
+  [[nodiscard]] bool is_acked_early(const MessageId& id, const Location& at) const {
+    const auto found = early_acks_.find(id);
+    return found != early_acks_.end() && found->second.file == at.file &&
+           found->second.offset == at.offset;
+  }
   static void apply(const Verdicts::OfMessage& verdict, Index::BulkRow& row) {
     row.counters = verdict.counters;
     row.entry.flags |= kRowVerdict;
@@ -80,6 +94,7 @@ class RowMaker {
 
   Index& index_;
   const Verdicts::Known& verdicts_;
+  const EarlyAcks& early_acks_;
   const Now now_;
   const Settings& settings_;
 };
@@ -99,9 +114,12 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
     dir_.create(dir_.dir(), names::index_file(old + 1), IfExists::kFail);
     index_.create(old + 1);
     index_.begin_bulk();
-    Verdicts::Known verdicts = verdicts_.load();
-    add_acks_left(verdicts);
-    rebuild_rows(header, verdicts);
+    // From now on no acknowledgement counts that is not found there, or in the new index.
+    lock_.raise_lease_epoch();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    RebuiltFrom from{verdicts_.load(), {}};
+    for (const AckLog::Entry& one : acks_left()) from.early_acks.emplace(one.receipt.id, one);
+    rebuild_rows(header, from);
     const std::shared_ptr<const Settings> settings = refresh_settings(header);
     index_.finish_bulk(header.transaction + 1, settings->order_on_dead, clock_->boot_id());
     dir_.dir().sync();
@@ -123,16 +141,17 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
   if (old > 0) move_aside(old);
 }
 
-void QueueImpl::rebuild_rows(const layout::LockHeader& header, const Verdicts::Known& verdicts) {
+void QueueImpl::rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from) {
   for (int shard = 0; shard < 256; ++shard) {
     Dir* const dir = dir_.existing_shard(static_cast<std::uint8_t>(shard));
-    if (dir != nullptr) rebuild_shard(*dir, verdicts, header.slots);
+    if (dir != nullptr) rebuild_shard(*dir, from, header.slots);
   }
 }
 
-void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots) {
+void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots) {
+  const Verdicts::Known& verdicts = from.verdicts;
   const std::shared_ptr<const Settings> settings = refresh_settings(lock_.peek());
-  RowMaker rows(index_, verdicts, now(), *settings);
+  RowMaker rows(index_, verdicts, from.early_acks, now(), *settings);
   std::vector<names::SpoolName> files;
   shard.list([&](std::string_view file) {
     const auto name = names::parse_spool_file(file);

@@ -146,8 +146,10 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
   if (header.generation == 0) {
     rebuild(hold, "");
   } else {
+    const std::vector<AckLog::Entry> acks = acks_left();
     transact_held(hold, [&](Session& session) {
       session.index.set_boot_id(clock_->boot_id());
+      take_over_acks_left(session, acks);  // before their leases end as failures
       session.index.convert_leases(session.now, session.settings, &session.deaths);
       session.index.clamp_times(session.now);
     });
@@ -156,11 +158,13 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
         if (dir_.existing_shard(static_cast<std::uint8_t>(shard)) == nullptr) continue;
         reconcile_shard(hold, static_cast<std::uint8_t>(shard), verdicts);
       }
-      transact_held(hold,
-                    [](Session& session) { session.index.return_all_reservations(session.now); });
+      transact_held(hold, [&](Session& session) {
+        take_over_acks_left(session, acks);  // of what the index had lost
+        session.index.return_all_reservations(session.now);
+      });
     }
   }
-  take_over_acks_of_last_boot(hold);
+  remove_ack_files();
   write_boot_mark("dirty");
 }
 

@@ -203,7 +203,8 @@ int consume(const StormRole& role) {
     ReceiveOptions options;
     options.wait = Milliseconds{200};
     while (!ended) {
-      options.max = 1 + below(random, 8);
+      options.max = below(random, 4) == 0 ? 1 : 1 + below(random, 8);
+      options.prefetch = 1 + below(random, 12);  // with a max of 1
       std::vector<Delivery> deliveries = receive(queue, options, log);
       while (!deliveries.empty() && below(random, 3) == 0) {
         deliveries = receive(queue, options, log, std::move(deliveries));

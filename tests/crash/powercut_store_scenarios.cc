@@ -80,6 +80,30 @@ void ack_everything(Phase& phase) {
   queue.close();
 }
 
+// One after the other of those taken together, and of those leased ahead: ahead of the index.
+void ack_early(Phase& phase) {
+  Root root = Root::open(phase.root());
+  {
+    Queue queue = root.open_queue(kQueue, quiet());
+    take(phase, queue, 5, false);
+    send(phase, queue, 100);
+    take(phase, queue, 4, false);
+  }
+  Queue queue = root.open_queue(kQueue, quiet());
+  ReceiveOptions ahead;
+  ahead.prefetch = 6;
+  for (int i = 0; i < 8; ++i) {
+    std::optional<Delivery> one = queue.receive(ahead);
+    if (!one) break;
+    const std::string key = powercut::key_of(body_of(*one));
+    phase.say("ack", key);
+    one->ack();
+    phase.say("acked", key);
+    if (i == 3) queue.maintain();
+  }
+  queue.close();
+}
+
 // As a service does it: a sender and a consumer at once, and the thread that cleans up.
 void send_and_ack(Phase& phase) {
   Root root = Root::open(phase.root());
@@ -271,6 +295,7 @@ Scenarios store_scenarios() {
        {[](Phase& phase) { fill_own_files(phase, Format::kBinary); }, ack_everything}},
       {"ack-xml", {[](Phase& phase) { fill_own_files(phase, Format::kXml); }, ack_everything}},
       {"ack-segment", {fill_segment, ack_everything}},
+      {"ack-early", {fill_segment, ack_early}},
       {"move", {fill_two_queues, move_all}},
       {"rebuild", {lose_index, reopen}},
       {"service", {fill_segment, send_and_ack}},

@@ -70,4 +70,12 @@ acked=$(grep -cE 'fdatasync\([0-9]+<.*db-wal' "$work/trace")
 ((acked >= 300)) || fail "$acked syncs of the log: nothing was measured"
 looks=$(grep -cE 'stat[a-z0-9]*\([0-9]+<[^>]*(db-wal|msgs/[^>]*)>, ""' "$work/trace")
 ((looks < 60)) || fail "$looks looks at the log and the segments"
+
+# ---- of messages leased ahead, each acknowledgement is one sync: of the handle's own file, or, of
+# the last of each 64, of the log
+traced bench --dir "$work/bench" --runs 1 --count 300 recv-ack1-prefetch64 >/dev/null || fail "bench exited with $?"
+early=$(grep -cE 'fdatasync\([0-9]+<[^>]*/acks-[0-9a-f]{4}>' "$work/trace")
+acked=$((early + $(grep -cE 'fdatasync\([0-9]+<.*db-wal' "$work/trace")))
+((acked >= 300)) || fail "$acked syncs for 300 acknowledgements"
+((early > 280 && early <= 300)) || fail "$early of 300 were acknowledged ahead of the index"
 exit 0

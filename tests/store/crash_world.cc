@@ -180,8 +180,8 @@ void World::take_and_ack(std::size_t count) {
 void World::take_together(std::size_t count) {
   ReceiveOptions options;
   options.max = count;
-  for (Delivery& one : queue().receive_batch(options)) kept_.push_back(std::move(one));
-  for (; !kept_.empty(); kept_.erase(kept_.begin())) ack(kept_.front());
+  std::vector<Delivery> taken = queue().receive_batch(options);
+  for (Delivery& one : taken) ack(one);
 }
 
 void World::take_in_turns(std::size_t count) {

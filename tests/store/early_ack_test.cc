@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -97,6 +98,56 @@ TEST_F(EarlyAck, SurvivesANewBoot) {
   world_.power_cut(1s);
   EXPECT_EQ(drain(queue()), (Bodies{"0", "2"}));
   EXPECT_FALSE(world_.queue_dir()->status(names::acks_file(0))) << "its work is done";
+}
+
+TEST(EarlyAckOfTheLastTry, SurvivesANewBoot) {
+  Settings settings;
+  settings.max_failures = 1;
+  StoreWorld world(settings);
+  world.queue().send_batch({text("a"), text("b")});
+  ReceiveOptions both;
+  both.max = 2;
+  std::vector<Delivery> taken = world.queue().receive_batch(both);
+  taken[0].ack();
+  static_cast<void>(taken[1].detach());
+  world.power_cut(1s);
+  EXPECT_EQ(total(world.queue()), 1);
+  EXPECT_EQ(count(world.queue(), State::kDead), 1) << "the other one";
+}
+
+// Its entry goes with its handle; what a later index knows of it must stand somewhere else by then.
+TEST_F(EarlyAck, IsKnownToTheIndexAfterTheNext) {
+  send(3);
+  std::vector<Delivery> taken = take(3);
+  taken[0].ack();
+  for (Delivery& one : taken) static_cast<void>(one.detach());
+  world_.queue_dir()->unlink(names::index_file(1));
+  {
+    Queue other = world_.open();
+    EXPECT_EQ(total(other), 2);
+    other.maintain();
+  }
+  world_.reopen();
+  world_.queue_dir()->unlink(names::index_file(2));
+  EXPECT_EQ(drain(queue()), (Bodies{"1", "2"}));
+}
+
+TEST_F(EarlyAck, IsNotForADeliveryThatFailedAndAMessageThatCameBack) {
+  send(1);
+  Delivery delivery = std::move(take(1)[0]);
+  const MessageId id = delivery.message().id;
+  const auto status = queue().status(id);
+  const std::string file = std::filesystem::path(status->file).stem();
+  QueueDir dir(std::shared_ptr<Dir>(world_.queue_dir()), Settings{});
+  SyncMeter syncs(world_.clock());
+  AckLog log(dir, syncs);  // of somebody who was told that it was not to be known, and died
+  log.create(7);
+  const AckLog::Entry entry{delivery.receipt(), *MessageId::parse(file), status->offset, 1};
+  log.write(0, {&entry, 1});
+  delivery.reject("no");
+  queue().requeue({&id, 1});
+  world_.power_cut(1s);
+  EXPECT_EQ(drain(queue()), Bodies{"0"});
 }
 
 TEST_F(EarlyAck, IsKnownToANewIndex) {
@@ -432,7 +483,7 @@ TEST(AckLog, ReadsWhatItWroteAcrossItsEnd) {
   std::vector<AckLog::Entry> written;
   for (int i = 0; i < 10; ++i) {
     const auto number = static_cast<std::uint64_t>(i);
-    written.push_back({{some_id(i), number + 7}, some_id(i + 50), number * 100, 60});
+    written.push_back({{some_id(i), number + 7}, some_id(i + 50), number * 100, 1});
   }
   const std::uint64_t first = 3 * AckLog::kEntries - 4;
   log.write(first, written);
@@ -451,7 +502,7 @@ TEST(AckLog, BelievesNoEntryWithATurnedByte) {
   SyncMeter syncs(world.clock());
   AckLog log(dir, syncs);
   log.create(0);
-  const AckLog::Entry entry{{some_id(1), 77}, some_id(2), 4096, 100};
+  const AckLog::Entry entry{{some_id(1), 77}, some_id(2), 4096, 1};
   log.write(0, {&entry, 1});
   const auto file = world.queue_dir()->open(names::acks_file(0), Access::kReadWrite);
   EXPECT_EQ(AckLog::read_all(*file), std::vector{entry});

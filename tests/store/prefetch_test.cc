@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <thread>
 
 #include "core/names.h"
 #include "tests/store/store_world.h"
@@ -118,6 +120,30 @@ TEST_F(Prefetch, GoesBackWhenTheQueueIsClosed) {
   const auto third = other.receive();
   EXPECT_EQ(body_of(*third), "1");
   EXPECT_EQ(third->counters().deliveries, 1);
+}
+
+TEST_F(Prefetch, IsForAllThreadsOfTheHandle) {
+  Queue& receiver = queue();
+  Queue sender = world_.open();
+  ReceiveOptions waiting = ahead(4);
+  waiting.wait = 20s;
+  std::array<std::optional<Delivery>, 4> got;
+  {
+    std::vector<std::jthread> threads;
+    for (std::optional<Delivery>& one : got) {
+      threads.emplace_back([&] { one = receiver.receive(waiting); });
+    }
+    sender.send_batch({text("a"), text("b"), text("c"), text("d")});
+  }
+  for (const std::optional<Delivery>& one : got) EXPECT_TRUE(one);
+}
+
+TEST_F(Prefetch, OfAQueueWithShortLeasesIsNone) {
+  send(3);
+  ReceiveOptions options = ahead(3);
+  options.lease = 3s;
+  const auto first = queue().receive(options);
+  EXPECT_EQ(count(queue(), State::kLeased), 1);
 }
 
 TEST_F(Prefetch, OfAPausedQueueIsNotHandedOut) {

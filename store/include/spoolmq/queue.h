@@ -167,7 +167,8 @@ struct ReceiveOptions {
   // out one by one: with max 1, bound leases, and no `from`. Those that are not handed out yet are
   // leased, too: nobody else gets them, whoever dies with them has failed with all of them, and
   // what becomes ready meanwhile comes behind them, whatever its priority. They go back to the
-  // queue when half of their lease is over, or the queue is closed.
+  // queue when half of their lease is over, or the queue is closed. Leases of less than 4 s are
+  // taken one at a time.
   std::size_t prefetch = 1;
   std::string as;                        // a name for `consumers`
   std::function<bool()> cancelled = {};  // looked at between waits, at least every 250 ms
