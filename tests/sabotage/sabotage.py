@@ -46,7 +46,7 @@ SAFEGUARDS = [
     Safeguard("early-ack-deadline", "store/queue_acks.cc", "now_ms < acks[i]->held.due", "true",
               "store_test", "LateEarlyAck.IsLostWhereItsLeaseEndedMeanwhile"),
     Safeguard("early-ack-taken-back", "store/queue_acks.cc", "ack_log_.wipe(number);", "",
-              "store_test", "LateEarlyAck.IsLostWhereItsLeaseEndedMeanwhile"),
+              "store_test", "LateEarlyAck.ThatIsLostIsNotFoundByANewIndex"),
     Safeguard("early-ack-announced", "store/queue_leases.cc",
               "if (verdict != Verdict::kAck) part_with(session, receipts);", "",
               "store_test", "LateEarlyAck.IsLostWhereAnotherReleasedItMeanwhile"),

@@ -416,6 +416,13 @@ TEST_F(LateEarlyAck, IsLostWhereAnotherReleasedItMeanwhile) {
   EXPECT_EQ(left(), (Bodies{"1", "2", "3"}));
 }
 
+// Which knows no deliveries any more, by which others tell that its entry is of one that ended.
+TEST_F(LateEarlyAck, ThatIsLostIsNotFoundByANewIndex) {
+  EXPECT_EQ(ack_while(1, [&] { other_.release({&receipts_[1], 1}); }), LeaseOutcome::kLost);
+  world_.queue_dir()->unlink(names::index_file(1));
+  EXPECT_EQ(count(other_, State::kReady), 3);
+}
+
 TEST_F(LateEarlyAck, StandsWhereAnotherLeaseEndedMeanwhile) {
   EXPECT_EQ(ack_while(1,
                       [&] {
