@@ -5,7 +5,8 @@
 // Whether the lease still runs is not asked under byte 0. Therefore, once the entry is durable and
 // told (acks_durable), the handle looks whether anything may have ended the lease before it was:
 // its time, a new index, or another's act, which raises the lease epoch first and takes over what
-// is told next. Either that one sees the entry, or this one sees the epoch.
+// is told next. Either that one sees the entry, or this one sees the epoch: reads and writes of
+// files take effect one after the other (POSIX.1-2017, 2.9.7).
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -118,8 +119,6 @@ void QueueImpl::write_early_acks(std::span<EarlyAck* const> acks) {
       acks_written_ += acks.size();
     }
     handles_.publish_acks_durable(static_cast<std::uint16_t>(acks_written_));
-    // Whoever raises the epoch does so before he looks for what is told.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     now_under = HeldUnder::of(lock_.peek());
   } catch (const Error& error) {
     throw error.of_unknown_outcome();
@@ -245,7 +244,6 @@ void QueueImpl::take_over(Session& session, std::span<const Receipt> receipts) {
 // Before leases end that this handle, in another thread, or another may be acknowledging early.
 void QueueImpl::stop_early_acks(Session& session) {
   session.header.lease_epoch = lock_.raise_lease_epoch();
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   take_over_acks(session);
   take_over_acks_of(session, handles_.read(session.header.slots));
 }

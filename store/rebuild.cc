@@ -116,7 +116,6 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
     index_.begin_bulk();
     // From now on no acknowledgement counts that is not found there, or in the new index.
     lock_.raise_lease_epoch();
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     RebuiltFrom from{verdicts_.load(), {}};
     for (const AckLog::Entry& one : acks_left()) from.early_acks.emplace(one.receipt.id, one);
     rebuild_rows(header, from);
