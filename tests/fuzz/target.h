@@ -65,6 +65,7 @@ void units(std::string_view input);
 void selector(std::string_view input);
 void settings(std::string_view input);
 void templates(std::string_view input);
+void acks(std::string_view input);
 void addresses(std::string_view input);
 void xml(std::string_view input);
 void record(std::string_view input);

@@ -7,6 +7,7 @@ namespace spoolmq::fuzz {
 namespace {
 
 constexpr std::array kTargets{
+    Target{"acks", acks},
     Target{"addresses", addresses},
     Target{"answers", answers},
 #ifndef SPOOLMQ_FUZZ_WITHOUT_ADAPTERS
