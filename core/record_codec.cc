@@ -74,17 +74,6 @@ bool has_magic(std::span<const std::byte> bytes, std::size_t offset,
   return std::memcmp(bytes.subspan(offset, N).data(), magic.data(), N) == 0;
 }
 
-void store_id(std::span<std::byte> out, std::size_t offset, const MessageId& id) {
-  SPOOLMQ_CHECK(offset + MessageId::kBytes <= out.size());
-  std::memcpy(out.data() + offset, id.bytes().data(), MessageId::kBytes);
-}
-
-MessageId load_id(std::span<const std::byte> bytes, std::size_t offset) {
-  std::array<std::uint8_t, MessageId::kBytes> id{};
-  std::memcpy(id.data(), bytes.subspan(offset, id.size()).data(), id.size());
-  return MessageId(id);
-}
-
 // Whether the checksum at `at` is that of the bytes before it.
 bool verifies(std::span<const std::byte> bytes, std::size_t at, std::uint64_t seed) {
   return load_le<std::uint64_t>(bytes, at) == checksum(bytes.first(at), seed);

@@ -1,8 +1,6 @@
 #include "store/ack_log.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <optional>
 
 #include "core/bytes.h"
@@ -16,19 +14,9 @@ constexpr std::uint64_t kSeed = 0x314b434151505153;  // "SPQACK1"
 constexpr std::size_t kChecksumAt = AckLog::kEntryBytes - 8;
 constexpr std::uint64_t kFileBytes = AckLog::kEntries * AckLog::kEntryBytes;
 
-void put_id(std::span<std::byte> bytes, std::size_t offset, const MessageId& id) {
-  std::memcpy(bytes.data() + offset, id.bytes().data(), MessageId::kBytes);
-}
-
-MessageId id_at(std::span<const std::byte> bytes, std::size_t offset) {
-  std::array<std::uint8_t, MessageId::kBytes> id;
-  std::memcpy(id.data(), bytes.data() + offset, id.size());
-  return MessageId(id);
-}
-
 void encode(const AckLog::Entry& entry, std::span<std::byte> bytes) {
-  put_id(bytes, 0, entry.receipt.id);
-  put_id(bytes, 16, entry.file);
+  store_id(bytes, 0, entry.receipt.id);
+  store_id(bytes, 16, entry.file);
   store_le(bytes, 32, entry.offset);
   store_le(bytes, 40, entry.deliveries);
   store_le(bytes, 48, entry.receipt.token);
@@ -40,8 +28,8 @@ std::optional<AckLog::Entry> decode(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   AckLog::Entry entry;
-  entry.receipt = {id_at(bytes, 0), load_le<std::uint64_t>(bytes, 48)};
-  entry.file = id_at(bytes, 16);
+  entry.receipt = {load_id(bytes, 0), load_le<std::uint64_t>(bytes, 48)};
+  entry.file = load_id(bytes, 16);
   entry.offset = load_le<std::uint64_t>(bytes, 32);
   entry.deliveries = load_le<std::int64_t>(bytes, 40);
   return entry;

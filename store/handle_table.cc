@@ -41,9 +41,7 @@ HandleRecord decode(std::span<const std::byte> bytes) {
   record.acks_durable = load_le<std::uint16_t>(bytes, 24);
   record.acks_indexed = load_le<std::uint16_t>(bytes, 26);
   record.flags = load_le<std::uint32_t>(bytes, 28);
-  std::array<std::uint8_t, MessageId::kBytes> id;
-  std::memcpy(id.data(), bytes.data() + 32, id.size());
-  record.segment = MessageId(id);
+  record.segment = load_id(bytes, 32);
   record.durable_end = load_le<std::uint64_t>(bytes, 48);
   record.indexed_end = load_le<std::uint64_t>(bytes, 56);
   record.singles_begun = load_le<std::uint64_t>(bytes, 64);
@@ -62,7 +60,7 @@ std::array<std::byte, kHandleRecordBytes> encode(const HandleRecord& record) {
   store_le(bytes, 24, record.acks_durable);
   store_le(bytes, 26, record.acks_indexed);
   store_le(bytes, 28, record.flags);
-  std::memcpy(bytes.data() + 32, record.segment.bytes().data(), MessageId::kBytes);
+  store_id(bytes, 32, record.segment);
   store_le(bytes, 48, record.durable_end);
   store_le(bytes, 56, record.indexed_end);
   store_le(bytes, 64, record.singles_begun);

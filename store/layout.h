@@ -92,9 +92,12 @@ struct HandleRecord {
   std::uint64_t singles_indexed = 0;
   std::string name;
   std::string host;
-  // Whether the index is to hear of something.
+  // Whether the index is to hear of messages, or of something.
+  [[nodiscard]] bool has_unindexed_messages() const {
+    return !segment.is_nil() && durable_end > indexed_end;
+  }
   [[nodiscard]] bool is_ahead_of_index() const {
-    return (!segment.is_nil() && durable_end > indexed_end) || acks_durable != acks_indexed;
+    return has_unindexed_messages() || acks_durable != acks_indexed;
   }
   // Whether its death would leave anything to reap.
   [[nodiscard]] bool owns_something() const {

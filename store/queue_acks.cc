@@ -1,6 +1,6 @@
 // Acknowledgements ahead of the index (ack_log.h): of one message of several that this handle has
-// leased together. They cost a sync of the handle's own file; the index takes them over with its
-// next transaction, whoever's that is, and the last of them comes by way of the index.
+// leased together, or that it takes one after the other with nobody beside it. They cost a sync of
+// the handle's own file; the index takes them over with its next transaction, whoever's that is.
 //
 // Whether the lease still runs is not asked under byte 0. Therefore, once the entry is durable and
 // told (acks_durable), the handle looks whether anything may have ended the lease before it was:
@@ -34,7 +34,6 @@ bool QueueImpl::allows_early_acks(const Settings& settings) const {
 
 void QueueImpl::remember_held(std::span<const Delivery> deliveries,
                               std::span<const Index::Claimed> claimed, const HeldUnder& under) {
-  if (deliveries.size() < 2) return;
   const std::lock_guard guard(held_mutex_);
   if (held_.size() > kMostHeld) held_.clear();
   auto next = claimed.begin();
@@ -61,30 +60,95 @@ void QueueImpl::forget_held(std::span<const Receipt> receipts) {
   }
 }
 
-// nullopt: it is for the index, being the last one, too late, or none of them.
+// nullopt: it is for the index, being too late or none of them.
 std::optional<QueueImpl::Held> QueueImpl::take_held(const Receipt& receipt) {
   const std::lock_guard guard(held_mutex_);
   const auto found = held_.find(receipt.id);
   if (found == held_.end() || found->second.token != receipt.token) return std::nullopt;
-  const bool is_last = held_.size() == 1;
   const Held held = found->second;
   held_.erase(found);
-  return is_last || clock_->boot_ms() >= held.due ? std::nullopt : std::optional(held);
+  return clock_->boot_ms() >= held.due ? std::nullopt : std::optional(held);
 }
 
 // ---- Acknowledging
 
-std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt) {
-  struct InFlight {
-    std::atomic<int>& count;
-    explicit InFlight(std::atomic<int>& all) : count(all) { ++count; }
-    ~InFlight() {
-      if (--count == 0) count.notify_all();
+class QueueImpl::InFlight {
+ public:
+  explicit InFlight(std::atomic<int>& all) : count_(all) { ++count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() {
+    if (--count_ == 0) count_.notify_all();
+  }
+
+ private:
+  std::atomic<int>& count_;
+};
+
+// The next messages are claimed by another thread while this one has an acknowledgement synced.
+class QueueImpl::ClaimBeside {
+ public:
+  ClaimBeside(QueueImpl& queue, const ReceiveOptions& options) : queue_(queue), options_(options) {}
+  ClaimBeside(const ClaimBeside&) = delete;
+  ClaimBeside& operator=(const ClaimBeside&) = delete;
+  ~ClaimBeside() { wait(); }
+  void begin() {
+    if (!queue_.options_.background || queue_.has_prefetched()) return;
+    is_begun_ = runs_ = queue_.claimer_.start(claim_);
+  }
+  [[nodiscard]] bool is_begun() const { return is_begun_; }
+  std::vector<Delivery> take() {
+    wait();
+    if (refused_) std::rethrow_exception(refused_);
+    return std::move(next_);
+  }
+  void give_back() {
+    wait();
+    std::vector<Receipt> receipts;
+    for (Delivery& one : next_) receipts.push_back(one.detach());
+    if (!receipts.empty()) queue_.return_undelivered(receipts);
+  }
+
+ private:
+  void wait() {
+    if (std::exchange(runs_, false)) queue_.claimer_.wait();
+  }
+  QueueImpl& queue_;
+  const ReceiveOptions& options_;
+  bool is_begun_ = false;
+  bool runs_ = false;
+  std::vector<Delivery> next_;
+  std::exception_ptr refused_;
+  const std::function<void()> claim_ = [this] {
+    try {
+      next_ = queue_.receive_at_once(options_);
+    } catch (...) {
+      refused_ = std::current_exception();
     }
-  } in_flight(early_acks_in_flight_);
+  };
+};
+
+// Leaves in `done` what it does not acknowledge, being the index's.
+std::vector<Delivery> QueueImpl::ack_and_claim(const ReceiveOptions& options,
+                                               std::span<const Receipt>* done) {
+  const InFlight in_flight(early_acks_in_flight_);
+  ClaimBeside claim(*this, options);
+  std::optional<LeaseOutcome> outcome = ack_early(done->front(), [&] { claim.begin(); });
+  if (!outcome && claim.is_begun()) outcome = ack_leases(*done, Lost::kSkip).front();
+  if (!outcome) return {};
+  if (*outcome == LeaseOutcome::kLost) claim.give_back();
+  require_leases({&*outcome, 1});
+  *done = {};
+  return claim.take();
+}
+
+std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt,
+                                                 const std::function<void()>& begin) {
+  const InFlight in_flight(early_acks_in_flight_);
   if (forked_ || closed_) refuse_after_fork();
   const std::optional<Held> held = take_held(receipt);
   if (!held) return std::nullopt;
+  if (begin) begin();
   EarlyAck ack{receipt, *held, std::nullopt, false};
   early_acks_.run(ack, 1);
   if (!ack.number) return std::nullopt;

@@ -98,6 +98,7 @@ void QueueImpl::close() {
   if (!handles_.owns_slot()) return;  // never opened
   stop_watching();
   wait_for_early_acks();
+  claimer_.stop();
   if (!is_removed()) return_prefetched_at_the_end();
   if (is_removed()) {  // nothing is left to be put in order
     const std::unique_lock alone(log_guard_);
@@ -154,6 +155,7 @@ void QueueImpl::abandon_after_fork() {
   forked_ = true;
   closed_ = true;
   if (background_thread_.joinable()) background_thread_.detach();  // it is the parent's
+  claimer_.abandon_after_fork();
   index_.abandon_after_fork();
   handles_.abandon_after_fork();
   lock_.abandon_after_fork();

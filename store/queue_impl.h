@@ -9,8 +9,8 @@
 //
 // Locks, in this order: sweep_mutex_ → lead of a group commit → in-process mutex and byte 0
 // (WriterLock) → slot byte → byte 1 → log_guard_ → ack_log_mutex_ → pending_mutex_, held_mutex_,
-// settings_mutex_. Nobody waits
-// for byte 0 while holding another queue's.
+// settings_mutex_. Nobody waits for byte 0 while holding another queue's, nor for claimer_ while
+// holding any of them.
 
 #include <atomic>
 #include <condition_variable>
@@ -45,6 +45,7 @@
 #include "store/spool_reader.h"
 #include "store/sync_meter.h"
 #include "store/verdicts.h"
+#include "store/worker.h"
 #include "store/writer_lock.h"
 
 namespace spoolmq {
@@ -77,6 +78,12 @@ struct Session {
   std::function<bool()> before_commit = {};
 };
 
+// Besides the spool files.
+struct RebuiltFrom {
+  Verdicts::Known verdicts;
+  std::unordered_map<MessageId, AckLog::Entry> early_acks;
+};
+
 class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
  public:
   QueueImpl(QueuePlace place, const Settings& settings, OpenOptions options);
@@ -96,8 +103,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   Settled wait_settled(const MessageId& id, std::optional<Milliseconds> timeout);
   bool withdraw(const MessageId& id);
 
-  // `done` is acknowledged before it looks for the first time, in the same transaction; one lost
-  // lease, and nothing is received: Error(kLeaseLost).
+  // `done` is acknowledged, durably, before it returns or waits; one lost lease, and nothing is
+  // received: Error(kLeaseLost).
   std::vector<Delivery> receive(const ReceiveOptions& options, std::span<const Receipt> done = {});
   std::vector<LeaseOutcome> ack(std::span<const Receipt> receipts);
   // Error(kLeaseLost), which counts them, where some are lost.
@@ -382,6 +389,10 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
                                     bool* look_again);
   std::vector<Delivery> deliver(const std::vector<Index::Claimed>& claimed,
                                 std::vector<Loaded> loaded, bool* look_again);
+  class ClaimBeside;
+  std::vector<Delivery> ack_and_claim(const ReceiveOptions& options,
+                                      std::span<const Receipt>* done);
+  std::vector<Delivery> receive_at_once(const ReceiveOptions& options);
   bool may_post(const ReceiveOptions& options, const Look& look);
   RequestBoard::Request request_of(const ReceiveOptions& options,
                                    std::span<const Receipt> done) const;
@@ -455,12 +466,14 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void keep_prefetched(std::vector<Delivery>& deliveries, const HeldUnder& under,
                        std::int64_t until);  // all but the first
   std::optional<Delivery> take_prefetched();
+  bool has_prefetched();
   void return_prefetched();
+  void return_undelivered(std::span<const Receipt> receipts);
   void return_prefetched_at_the_end();
   bool return_prefetched_in_time();  // whether there are some left
 
   // ---- acknowledgements ahead of the index (queue_acks.cc)
-  struct Held {  // a lease of several that were taken together
+  struct Held {
     std::uint64_t token = 0;
     Location at;
     std::int64_t due = 0;         // of the lease, ms since boot
@@ -473,12 +486,15 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     std::optional<std::uint64_t> number;  // in the log; none: it was not written
     bool stands = false;                  // nothing can have ended the lease before
   };
+  class InFlight;  // of an early acknowledgement, and of the claim beside it
   bool allows_early_acks(const Settings& settings) const;
   void remember_held(std::span<const Delivery> deliveries, std::span<const Index::Claimed> claimed,
                      const HeldUnder& under);
   void forget_held(std::span<const Receipt> receipts);
   std::optional<Held> take_held(const Receipt& receipt);
-  std::optional<LeaseOutcome> ack_early(const Receipt& receipt);  // nullopt: it is the index's
+  // nullopt: it is the index's. `begin` is called before the disk is asked.
+  std::optional<LeaseOutcome> ack_early(const Receipt& receipt,
+                                        const std::function<void()>& begin = {});
   void write_early_acks(std::span<EarlyAck* const> acks);
   bool has_ack_log();
   void wait_for_early_acks();
@@ -498,10 +514,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
 
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
-  struct RebuiltFrom {  // besides the spool files
-    Verdicts::Known verdicts;
-    std::unordered_map<MessageId, AckLog::Entry> early_acks;
-  };
   void rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from);
   void rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots);
   void move_aside(std::uint64_t generation);
@@ -612,6 +624,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::uint64_t acks_written_ = 0;
   std::mutex prefetched_mutex_;                // guards the next one
   std::deque<Prefetched> prefetched_;          // in the order of delivery
+  std::atomic<int> taken_alone_{0};            // messages in a row, by ones, with no company
   std::atomic<std::uint64_t> acks_synced_{0};  // so many are in the index, durably
   std::atomic<bool> wrote_segments_{false};
   std::int64_t last_send_boot_ms_ = -1'000'000;  // of the append leader
@@ -661,6 +674,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::atomic<std::uint64_t> settled_since_maintenance_{0};
   std::uint64_t verdicts_compacted_bytes_ = 0;  // under byte 1
   std::jthread background_thread_;
+  Worker claimer_;  // of the next message, while an acknowledgement is synced
 };
 
 }  // namespace spoolmq

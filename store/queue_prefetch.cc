@@ -34,11 +34,13 @@ void QueueImpl::keep_prefetched(std::vector<Delivery>& deliveries, const HeldUnd
   if (others_wait) bell_.ring();  // other threads of this handle
 }
 
+bool QueueImpl::has_prefetched() {
+  const std::lock_guard guard(prefetched_mutex_);
+  return !prefetched_.empty();
+}
+
 std::optional<Delivery> QueueImpl::take_prefetched() {
-  {
-    const std::lock_guard guard(prefetched_mutex_);
-    if (prefetched_.empty()) return std::nullopt;
-  }
+  if (!has_prefetched()) return std::nullopt;
   const layout::LockHeader header = lock_.peek();
   {
     const std::lock_guard guard(prefetched_mutex_);
@@ -55,7 +57,6 @@ std::optional<Delivery> QueueImpl::take_prefetched() {
   return std::nullopt;
 }
 
-// As if they had not been taken.
 void QueueImpl::return_prefetched() {
   std::deque<Prefetched> all;
   {
@@ -65,6 +66,18 @@ void QueueImpl::return_prefetched() {
   if (all.empty()) return;
   std::vector<Receipt> receipts;
   for (const Prefetched& one : all) receipts.push_back(one.receipt);
+  try {
+    return_undelivered(receipts);
+  } catch (...) {
+    const std::lock_guard guard(prefetched_mutex_);
+    for (; !all.empty(); all.pop_back()) prefetched_.push_front(std::move(all.back()));
+    throw;
+  }
+  bell_.ring();
+}
+
+// As if they had not been taken.
+void QueueImpl::return_undelivered(std::span<const Receipt> receipts) {
   forget_held(receipts);
   LeaseWork work;
   const auto give_back = [](Session& within, std::span<Row> rows) {
@@ -73,16 +86,9 @@ void QueueImpl::return_prefetched() {
       within.index.release(row);
     }
   };
-  try {
-    transact(layout::Purpose::kAcknowledge, [&](Session& session) {
-      act_on_leases(session, receipts, give_back, Lost::kSkip, work);
-    });
-  } catch (...) {
-    const std::lock_guard guard(prefetched_mutex_);
-    for (; !all.empty(); all.pop_back()) prefetched_.push_front(std::move(all.back()));
-    throw;
-  }
-  bell_.ring();
+  transact(layout::Purpose::kAcknowledge, [&](Session& session) {
+    act_on_leases(session, receipts, give_back, Lost::kSkip, work);
+  });
 }
 
 // What is not returned here goes with the handle's other leases.

@@ -21,6 +21,9 @@ constexpr std::int64_t kProbeAnywayMs = 2000;
 constexpr std::size_t kMostPerClaim = 4096;
 constexpr std::int64_t kShortestLeaseAheadMs = 4000;
 constexpr std::size_t kMovedPerSlice = 1000;
+// Making a log of acknowledgements costs a few syncs, and many who compete share those of the
+// index.
+constexpr int kTakenAlone = 16;
 
 std::string_view damage_text(Damage damage) {
   switch (damage) {
@@ -200,7 +203,9 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
 
   if (loaded.empty()) loaded = load(claimed);
   std::vector<Delivery> deliveries = deliver(claimed, std::move(loaded), look_again);
-  if (is_acked_early) remember_held(deliveries, claimed, under);
+  if (served) taken_alone_ = 0;  // as it is when it serves others
+  const bool by_ones = !served && claimed.size() == 1 && ++taken_alone_ > kTakenAlone;
+  if (is_acked_early && (claimed.size() > 1 || by_ones)) remember_held(deliveries, claimed, under);
   if (prefetches(options)) keep_prefetched(deliveries, under, prefetched_until);
   if (!look.done.empty()) {
     require_leases(follow_leases(settled, AfterLease::kSync, Verdict::kAck, served));
@@ -343,10 +348,8 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
   refuse_in_backup(layout::Purpose::kReceive);
   const std::int64_t started = clock_->boot_ms();
   if (done.size() == 1) {
-    if (const std::optional<LeaseOutcome> early = ack_early(done.front())) {
-      require_leases({&*early, 1});
-      done = {};
-    }
+    std::vector<Delivery> next = ack_and_claim(options, &done);
+    if (!next.empty()) return next;
   }
   forget_held(done);
   Waiter waiter(*this);
@@ -403,6 +406,23 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
     rest_until_rung(sleep, rest, options, waiter);
     if (options.from.empty()) ahead = bell_.announced();
   }
+}
+
+std::vector<Delivery> QueueImpl::receive_at_once(const ReceiveOptions& options) {
+  std::vector<Delivery> deliveries;
+  if (prefetches(options)) {
+    if (std::optional<Delivery> next = take_prefetched()) {
+      deliveries.push_back(std::move(*next));
+      return deliveries;
+    }
+  }
+  Waiter waiter(*this);
+  const Probe probe = waiter.watch()     ? Probe::kYes
+                      : nobody_watches() ? Probe::kUnlessDone
+                                         : Probe::kNo;
+  bool paused_now = false;
+  bool look_again = false;
+  return try_receive(options, {probe, {}, &waiter, {}}, &paused_now, &look_again);
 }
 
 // Whoever holds the watch may be stopped; then the others look now and then.

@@ -37,7 +37,7 @@ bool QueueImpl::has_stirred(IndexState& since) {
   since = {header.generation, header.transaction};
   if (changed || rows_owed() > 0) return true;
   for (const HandleTable::Slot& slot : handles_.read(header.slots)) {
-    if (slot.record.is_ahead_of_index()) return true;
+    if (slot.record.has_unindexed_messages()) return true;
   }
   return false;
 }

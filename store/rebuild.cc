@@ -34,14 +34,8 @@ std::uint64_t newest_generation(Dir& dir) {
 // Makes bulk rows of messages as their files and the verdicts have them.
 class RowMaker {
  public:
-  using EarlyAcks = std::unordered_map<MessageId, AckLog::Entry>;
-  RowMaker(Index& index, const Verdicts::Known& verdicts, const EarlyAcks& early_acks,
-           const Now& now, const Settings& settings)
-      : index_(index),
-        verdicts_(verdicts),
-        early_acks_(early_acks),
-        now_(now),
-        settings_(settings) {}
+  RowMaker(Index& index, const RebuiltFrom& from, const Now& now, const Settings& settings)
+      : index_(index), from_(from), now_(now), settings_(settings) {}
 
   void add(const Message& message, const Location& at, std::uint16_t flags, std::int64_t file) {
     const bool os = (flags & record::kOsDurability) != 0;
@@ -53,8 +47,8 @@ class RowMaker {
       row.state = RowState::kDelayed;
       row.due = message.not_before_ms;
     }
-    if (const auto verdict = verdicts_.messages.find(message.id);
-        verdict != verdicts_.messages.end()) {
+    if (const auto verdict = from_.verdicts.messages.find(message.id);
+        verdict != from_.verdicts.messages.end()) {
       apply(verdict->second, row);
     } else if (is_acked_early(message.id, at)) {
       row.state = RowState::kAcked;  // with a row, so that its verdict is written
@@ -74,8 +68,8 @@ class RowMaker {
 
  private:
   [[nodiscard]] bool is_acked_early(const MessageId& id, const Location& at) const {
-    const auto found = early_acks_.find(id);
-    return found != early_acks_.end() && found->second.file == at.file &&
+    const auto found = from_.early_acks.find(id);
+    return found != from_.early_acks.end() && found->second.file == at.file &&
            found->second.offset == at.offset;
   }
   static void apply(const Verdicts::OfMessage& verdict, Index::BulkRow& row) {
@@ -93,8 +87,7 @@ class RowMaker {
   }
 
   Index& index_;
-  const Verdicts::Known& verdicts_;
-  const EarlyAcks& early_acks_;
+  const RebuiltFrom& from_;
   const Now now_;
   const Settings& settings_;
 };
@@ -150,7 +143,7 @@ void QueueImpl::rebuild_rows(const layout::LockHeader& header, const RebuiltFrom
 void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots) {
   const Verdicts::Known& verdicts = from.verdicts;
   const std::shared_ptr<const Settings> settings = refresh_settings(lock_.peek());
-  RowMaker rows(index_, verdicts, from.early_acks, now(), *settings);
+  RowMaker rows(index_, from, now(), *settings);
   std::vector<names::SpoolName> files;
   shard.list([&](std::string_view file) {
     const auto name = names::parse_spool_file(file);

@@ -30,12 +30,6 @@ void put(std::string& to, const MessageId& id) {
   for (const std::uint8_t byte : id.bytes()) to += static_cast<char>(byte);
 }
 
-MessageId id_at(std::span<const std::byte> bytes, std::size_t offset) {
-  std::array<std::uint8_t, MessageId::kBytes> id;
-  std::memcpy(id.data(), bytes.data() + offset, id.size());
-  return MessageId(id);
-}
-
 std::string encode_entry(std::uint32_t kind, const std::string& payload, std::uint64_t offset) {
   std::string entry;
   put(entry, kind);
@@ -60,7 +54,7 @@ void read_ranges(std::span<const std::byte> payload, Verdicts::Known& known) {
   for (std::size_t i = MessageId::kBytes; i + 16 <= payload.size(); i += 16) {
     const ByteRange range{load_le<std::uint64_t>(payload, i),
                           load_le<std::uint64_t>(payload, i + 8)};
-    if (range.begin < range.end) known.acked[id_at(payload, 0)].push_back(range);
+    if (range.begin < range.end) known.acked[load_id(payload, 0)].push_back(range);
   }
 }
 
@@ -74,7 +68,7 @@ void read_message(std::span<const std::byte> payload, Verdicts::Known& known) {
   verdict.counters = {load_le<std::int64_t>(payload, 32), load_le<std::int64_t>(payload, 40),
                       load_le<std::int64_t>(payload, 48)};
   for (const std::byte b : payload.subspan(56)) verdict.reason += static_cast<char>(b);
-  known.messages[id_at(payload, 0)] = std::move(verdict);
+  known.messages[load_id(payload, 0)] = std::move(verdict);
 }
 
 std::string message_payload(const MessageId& id, const Verdicts::OfMessage& verdict) {

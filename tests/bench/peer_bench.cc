@@ -81,31 +81,33 @@ double send_rate(PeerQueue& queue, int processes, std::size_t together, double s
   });
 }
 
-// Of what was put in as fast as that goes for four times as long, and enough for a few calls of
-// each.
+// Of what was put in as fast as that goes, for so much longer that it does not run out, and enough
+// for a few calls of each.
 enum class Settle : std::uint8_t { kTogether, kEach };
 double receive_rate(PeerQueue& queue, int processes, std::size_t together, Settle settle,
                     double seconds) {
-  constexpr double kLonger = 4;
+  const double longer = together == kBatch ? 12 : 4;
   constexpr std::size_t kFewCalls = 8;
-  send_rate(queue, 1, kBatch, kLonger * seconds,
+  send_rate(queue, 1, kBatch, longer * seconds,
             kFewCalls * together * static_cast<std::size_t>(processes));
   ::sync();  // what the disk still has to do for that is no part of this
   return per_second_of(processes, seconds, [&](int, const Stretch& stretch) {
     const auto session = queue.open();
     stretch.start();
-    std::size_t received = 0;
+    std::size_t settled = 0;
+    std::size_t got = session->receive(together, PeerSession::Wait::kNo);
     while (!stretch.over()) {
-      const std::size_t got = session->receive(together, PeerSession::Wait::kNo);
       if (got == 0) throw std::runtime_error("more was taken than put in");
+      const std::size_t taken = got;
       if (settle == Settle::kEach) {
         session->settle_each();
+        got = session->receive(together, PeerSession::Wait::kNo);
       } else {
-        session->settle();
+        got = session->settle_and_receive(together);
       }
-      received += got;
+      settled += taken;
     }
-    return static_cast<double>(received);
+    return static_cast<double>(settled);
   });
 }
 

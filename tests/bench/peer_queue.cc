@@ -32,16 +32,24 @@ class SpoolmqSession final : public PeerSession {
     ReceiveOptions options;
     options.max = most;
     if (wait == Wait::kForOne) options.wait = std::nullopt;
-    taken_ = queue_.receive_batch(options);
-    if (!taken_.empty()) body_ = taken_.back().message().body;
-    return taken_.size();
+    return take(queue_.receive_batch(options));
   }
   void settle() override { queue_.ack_batch(taken_); }
+  std::size_t settle_and_receive(std::size_t most) override {
+    ReceiveOptions options;
+    options.max = most;
+    return take(queue_.ack_and_receive(taken_, options));
+  }
   void settle_each() override {
     for (Delivery& one : taken_) one.ack();
   }
 
  private:
+  std::size_t take(std::vector<Delivery> deliveries) {
+    taken_ = std::move(deliveries);
+    if (!taken_.empty()) body_ = taken_.back().message().body;
+    return taken_.size();
+  }
   Queue queue_;
   std::vector<Delivery> taken_;
 };
@@ -70,9 +78,42 @@ class BeanstalkdSession final : public PeerSession {
     for (std::size_t i = 0; i < messages; ++i) expect("INSERTED");
   }
   std::size_t receive(std::size_t most, Wait wait) override {
+    ask(reserves(most, wait));
+    return read_reserved(most);
+  }
+  void settle() override {
+    ask(deletes());
+    read_deleted();
+  }
+  std::size_t settle_and_receive(std::size_t most) override {
+    std::vector<std::string> both = deletes();
+    for (std::string& one : reserves(most, Wait::kNo)) both.push_back(std::move(one));
+    ask(both);
+    read_deleted();
+    return read_reserved(most);
+  }
+  void settle_each() override {
+    for (const std::string& job : jobs_) {
+      connection_.write("delete " + job + "\r\n");
+      expect("DELETED");
+    }
+  }
+
+ private:
+  static std::vector<std::string> reserves(std::size_t most, Wait wait) {
+    return std::vector<std::string>(
+        most, wait == Wait::kForOne ? "reserve\r\n" : "reserve-with-timeout 0\r\n");
+  }
+  std::vector<std::string> deletes() const {
+    std::vector<std::string> requests;
+    for (const std::string& job : jobs_) requests.push_back("delete " + job + "\r\n");
+    return requests;
+  }
+  void read_deleted() {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) expect("DELETED");
+  }
+  std::size_t read_reserved(std::size_t most) {
     jobs_.clear();
-    ask(std::vector<std::string>(
-        most, wait == Wait::kForOne ? "reserve\r\n" : "reserve-with-timeout 0\r\n"));
     for (std::size_t i = 0; i < most; ++i) {
       const std::string line = connection_.read_line();  // RESERVED id bytes
       if (line == "TIMED_OUT") continue;
@@ -84,20 +125,6 @@ class BeanstalkdSession final : public PeerSession {
     }
     return jobs_.size();
   }
-  void settle() override {
-    std::vector<std::string> deletes;
-    for (const std::string& job : jobs_) deletes.push_back("delete " + job + "\r\n");
-    ask(deletes);
-    for (std::size_t i = 0; i < deletes.size(); ++i) expect("DELETED");
-  }
-  void settle_each() override {
-    for (const std::string& job : jobs_) {
-      connection_.write("delete " + job + "\r\n");
-      expect("DELETED");
-    }
-  }
-
- private:
   void ask(const std::vector<std::string>& requests) {
     std::string all;
     for (const std::string& one : requests) all += one;
@@ -123,26 +150,37 @@ class RedisSession final : public PeerSession {
     ask(std::vector<Words>(messages, {"XADD", "queue", "*", "body", body}));
   }
   std::size_t receive(std::size_t most, Wait wait) override {
-    Words read{"XREADGROUP", "GROUP", "group", name_, "COUNT", std::to_string(most)};
-    if (wait == Wait::kForOne) read.insert(read.end(), {"BLOCK", "0"});
-    read.insert(read.end(), {"STREAMS", "queue", ">"});
-    // The stream's name; of each entry its id, a field's name and its value.
-    const Words words = ask({read});
-    received_.clear();
-    for (std::size_t at = 1; at + 2 < words.size(); at += 3) received_.push_back(words[at]);
-    if (!words.empty()) body_ = words.back();
-    return words.size() / 3;
+    return take(ask({read_group(most, wait)}), 0);
   }
-  void settle() override {
-    Words acknowledge{"XACK", "queue", "group"};
-    acknowledge.insert(acknowledge.end(), received_.begin(), received_.end());
-    ask({acknowledge});
+  void settle() override { ask({acknowledge()}); }
+  std::size_t settle_and_receive(std::size_t most) override {
+    return take(ask({acknowledge(), read_group(most, Wait::kNo)}), 1);
   }
   void settle_each() override {
     for (const std::string& one : received_) ask({{"XACK", "queue", "group", one}});
   }
 
  private:
+  Words read_group(std::size_t most, Wait wait) const {
+    Words read{"XREADGROUP", "GROUP", "group", name_, "COUNT", std::to_string(most)};
+    if (wait == Wait::kForOne) read.insert(read.end(), {"BLOCK", "0"});
+    read.insert(read.end(), {"STREAMS", "queue", ">"});
+    return read;
+  }
+  Words acknowledge() const {
+    Words acknowledge{"XACK", "queue", "group"};
+    acknowledge.insert(acknowledge.end(), received_.begin(), received_.end());
+    return acknowledge;
+  }
+  // Behind so many words: the stream's name; of each entry its id, a field's name and its value.
+  std::size_t take(const Words& words, std::size_t behind) {
+    received_.clear();
+    for (std::size_t at = behind + 1; at + 2 < words.size(); at += 3) {
+      received_.push_back(words[at]);
+    }
+    if (!received_.empty()) body_ = words.back();
+    return received_.size();
+  }
   // The strings in all the replies.
   Words ask(const std::vector<Words>& commands) {
     std::string request;

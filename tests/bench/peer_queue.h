@@ -25,7 +25,10 @@ class PeerSession {
   [[nodiscard]] const std::string& body() const { return body_; }  // of the last one received
   // Acknowledges what was received last; returns when that is confirmed.
   virtual void settle() = 0;
-  // The same of one after the other, each confirmed before the next.
+  // settle() and receive() in one go, as whoever works on one batch after the other would: the
+  // protocols of all of them have it, or can be sent both requests at once.
+  virtual std::size_t settle_and_receive(std::size_t most) = 0;
+  // settle() of one after the other, each confirmed before the next.
   virtual void settle_each() = 0;
 
  protected:

@@ -85,6 +85,28 @@ TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedEarlyFromOwnFiles) {
                       {.nested_stride = 6, .recovery_stride = 3, .rebuild_stride = 3});
 }
 
+// After so many of which nobody else took one.
+TEST(CrashAck, NeverDeliversAgainWhatWasAcknowledgedEarlyByOnes) {
+  constexpr std::size_t kBefore = 17;
+  expect_no_violation({.name = "early acks by ones",
+                       .options = long_lived(),
+                       .prepare =
+                           [](World& world) {
+                             std::vector<std::string> bodies = kFive;
+                             for (std::size_t i = 0; i < kBefore; ++i) {
+                               bodies.push_back("before" + std::to_string(i));
+                             }
+                             world.send_all(bodies);
+                             world.take_and_ack(kBefore);
+                           },
+                       .act =
+                           [](World& world) {
+                             world.take_and_ack(1);
+                             world.take_in_turns(2);
+                           }},
+                      {.nested_stride = 6, .recovery_stride = 3, .rebuild_stride = 3});
+}
+
 TEST(CrashAck, PunchesOnlyWhatIsAcknowledged) {
   expect_no_violation(
       {.name = "mixed segment",

@@ -1,4 +1,5 @@
-// Acknowledgements ahead of the index: of one of several messages that were taken together.
+// Acknowledgements ahead of the index: of one of several messages that were taken together, or that
+// one handle takes one after the other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -62,11 +63,147 @@ TEST_F(EarlyAck, IsOneSyncOfItsOwnFile) {
   taken[2].ack();
   EXPECT_EQ(syncs_of("-wal"), 0);
   EXPECT_EQ(entries(), 3U);
-  taken[3].ack();  // the last one takes all of them into the index
-  EXPECT_EQ(syncs_of("/acks-0000"), 2);
-  EXPECT_EQ(syncs_of("-wal"), 1);
+  taken[3].ack();
+  EXPECT_EQ(syncs_of("/acks-0000"), 3);
+  EXPECT_EQ(syncs_of("-wal"), 0);
   EXPECT_EQ(total(queue()), 0);
 }
+
+// ---- By ones
+
+class EarlyAckByOnes : public EarlyAck {
+ protected:
+  static constexpr int kBefore = 16;  // so many are acknowledged in the index
+  void take_alone(int count) {
+    for (int i = 0; i < count; ++i) queue().receive()->ack();
+  }
+};
+
+TEST_F(EarlyAckByOnes, IsOneSyncOfItsOwnFileAfterAWhile) {
+  send(kBefore + 10);
+  world_.disk().clear_trace();
+  take_alone(kBefore);
+  EXPECT_EQ(syncs_of("-wal"), kBefore);
+  EXPECT_EQ(entries(), 0U) << "a handle of a few messages needs no file";
+  take_alone(1);  // which makes it
+  world_.disk().clear_trace();
+  take_alone(9);
+  EXPECT_EQ(syncs_of("-wal"), 0);
+  EXPECT_EQ(syncs_of("/acks-0000"), 9);
+  EXPECT_EQ(total(queue()), 0);
+}
+
+TEST_F(EarlyAckByOnes, SurvivesAPowerCut) {
+  send(kBefore + 5);
+  take_alone(kBefore + 3);
+  world_.power_cut(1s);
+  EXPECT_EQ(drain(queue()), (Bodies{std::to_string(kBefore + 3), std::to_string(kBefore + 4)}));
+}
+
+TEST_F(EarlyAckByOnes, IsNotOfAnOrderKey) {
+  std::vector<Message> messages;
+  for (int i = 0; i < kBefore + 3; ++i) messages.push_back(keyed(std::to_string(i), "key"));
+  queue().send_batch(std::move(messages));
+  take_alone(kBefore + 2);
+  EXPECT_EQ(entries(), 0U);
+  EXPECT_EQ(drain(queue()), Bodies{std::to_string(kBefore + 2)});
+}
+
+TEST_F(EarlyAckByOnes, OfMoreThanTheFileHoldsSurvivesAPowerCut) {
+  constexpr int kMany = 2 * static_cast<int>(AckLog::kEntries) + 100;
+  send(kMany + 1);
+  world_.disk().clear_trace();
+  take_alone(kMany);
+  EXPECT_LT(syncs_of("-wal"), kMany / 20) << "but for checkpoints";
+  world_.power_cut(1s);
+  EXPECT_EQ(drain(queue()), Bodies{std::to_string(kMany)});
+}
+
+// Its thread claims the next one while the acknowledgement is synced.
+class EarlyAckAndNext : public ::testing::Test {
+ protected:
+  static OpenOptions with_thread() {
+    OpenOptions options;
+    options.clock = std::make_shared<SystemClock>();
+    return options;
+  }
+  void send(int count) {
+    std::vector<Message> messages;
+    for (int i = 0; i < count; ++i) messages.push_back(text(std::to_string(i)));
+    queue_.send_batch(std::move(messages));
+  }
+  void expect_next(int number, const ReceiveOptions& options = {}) {
+    taken_ = queue_.ack_and_receive(taken_, options);
+    ASSERT_EQ(taken_.size(), 1U);
+    ASSERT_EQ(body_of(taken_[0]), std::to_string(number));
+  }
+
+  StoreWorld world_{Settings{}, On::kDisk};
+  Queue queue_ = world_.open("q", with_thread());
+  std::vector<Delivery> taken_;
+};
+
+TEST_F(EarlyAckAndNext, GoesOnUntilNothingIsLeft) {
+  constexpr int kMany = AckLog::kEntries + 50;
+  send(kMany);
+  for (int i = 0; i < kMany; ++i) expect_next(i);
+  EXPECT_TRUE(world_.queue_dir()->status(names::acks_file(0)));
+  EXPECT_EQ(queue_.ack_and_receive(taken_, {}).size(), 0U);
+  EXPECT_EQ(total(queue_), 0);
+  EXPECT_EQ(queue_.stats().totals.acked, kMany);
+}
+
+TEST_F(EarlyAckAndNext, WaitsBehindTheAcknowledgement) {
+  send(40);
+  for (int i = 0; i < 40; ++i) expect_next(i);
+  Queue other = world_.open("q", with_thread());
+  const std::jthread sends([&] {
+    EXPECT_TRUE(eventually([&] { return total(other) == 0; })) << "acknowledged before it waits";
+    other.send(text("40"));
+  });
+  ReceiveOptions wait;
+  wait.wait = 20s;
+  expect_next(40, wait);
+}
+
+// What was claimed beside it goes back as if it had not been.
+TEST_F(EarlyAckAndNext, OfALostLeaseReceivesNothing) {
+  send(40);
+  for (int i = 0; i < 30; ++i) expect_next(i);
+  Queue other = world_.open("q", with_thread());
+  const Receipt receipt = taken_[0].receipt();
+  EXPECT_EQ(other.nack({&receipt, 1}, {}, 1h).at(0), LeaseOutcome::kDone);
+  EXPECT_EQ(refusal([&] { queue_.ack_and_receive(taken_, {}); }), ErrorCode::kLeaseLost);
+  EXPECT_EQ(count(other, State::kLeased), 0);
+  for (const MessageStatus& one : other.next_ready(10)) EXPECT_EQ(one.counters.deliveries, 0);
+  EXPECT_EQ(count(other, State::kReady), 10);
+}
+
+TEST_F(EarlyAckAndNext, OfSeveralThreadsIsOneEach) {
+  constexpr int kThreads = 4;
+  constexpr int kMany = 400;
+  send(kMany);
+  std::mutex mutex;
+  std::multiset<std::string> got;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        std::vector<Delivery> mine;
+        do {
+          mine = queue_.ack_and_receive(mine, {});
+          const std::lock_guard guard(mutex);
+          for (const Delivery& one : mine) got.insert(one.message().body);
+        } while (!mine.empty());
+      });
+    }
+  }
+  EXPECT_EQ(got.size(), static_cast<std::size_t>(kMany));
+  EXPECT_EQ(std::set<std::string>(got.begin(), got.end()).size(), got.size());
+  EXPECT_EQ(total(queue_), 0);
+}
+
+// ---- Taken together
 
 TEST_F(EarlyAck, IsSeenByEveryoneAtOnce) {
   send(4);

@@ -338,9 +338,9 @@ class Queue {
   std::optional<Delivery> receive(const ReceiveOptions& options = {});  // options.max is 1 here
   std::vector<Delivery> receive_batch(const ReceiveOptions& options);
   void ack_batch(std::span<Delivery> deliveries);  // one transaction, one sync; throws like ack()
-  // ack_batch, then receive_batch, in one transaction and with one sync: for whoever works on one
-  // batch after the other. Before it begins to wait for the next, those that are done are
-  // acknowledged, durably. Error(kLeaseLost): some leases had ended; the others are acknowledged,
+  // ack_batch and receive_batch, with one sync, and in one transaction or side by side: for whoever
+  // works on one batch after the other. Before it returns, or begins to wait for the next, those
+  // that are done are acknowledged, durably. Error(kLeaseLost): some leases had ended; the others are acknowledged,
   // and nothing is received. Any other error may be that of either half.
   std::vector<Delivery> ack_and_receive(std::span<Delivery> done, const ReceiveOptions& options);
   // They are another queue's now, and durable there: finishes them all as ack_batch does, but

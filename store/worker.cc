@@ -1,0 +1,75 @@
+#include "store/worker.h"
+
+#include <sched.h>
+
+#include <system_error>
+
+#include "core/futex.h"
+
+namespace spoolmq {
+namespace {
+
+// Waking a thread takes longer than most of what it is to do, and the next job is not far: that of
+// a disk's sync.
+constexpr std::int64_t kLongestSpinNs = 150'000;
+
+}  // namespace
+
+bool Worker::start(const std::function<void()>& job) {
+  std::uint32_t idle = kIdle;
+  if (!state_.compare_exchange_strong(idle, kTaken)) return false;
+  if (!thread_.joinable()) {
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+      state_ = kIdle;
+      return false;
+    }
+  }
+  job_ = &job;
+  state_ = kGiven;
+  state_.notify_all();
+  return true;
+}
+
+void Worker::wait() {
+  for (std::uint32_t now = state_; now != kDone; now = state_) rest(now);
+  state_ = kIdle;
+}
+
+void Worker::run() {
+  while (true) {
+    const std::uint32_t now = state_;
+    if (now == kStopped) return;
+    if (now == kGiven) {
+      (*job_)();
+      state_ = kDone;
+      state_.notify_all();
+    } else {
+      rest(now);
+    }
+  }
+}
+
+void Worker::rest(std::uint32_t state) {
+  const std::int64_t end_ns = monotonic_ns() + kLongestSpinNs;
+  while (monotonic_ns() < end_ns) {
+    if (state_ != state) return;
+    pause_spinning();
+    ::sched_yield();  // somebody may need this very processor
+  }
+  state_.wait(state);
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  state_ = kStopped;
+  state_.notify_all();
+  thread_.join();
+}
+
+void Worker::abandon_after_fork() {
+  if (thread_.joinable()) thread_.detach();
+}
+
+}  // namespace spoolmq
