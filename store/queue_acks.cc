@@ -18,6 +18,7 @@ namespace spoolmq {
 namespace {
 
 constexpr std::size_t kMostHeld = 65'536;
+constexpr std::size_t kTakenOverTogether = 32;
 
 // Of acknowledgements that came in time.
 Now whenever(const Now& now) { return {now.wall_ms, std::numeric_limits<std::int64_t>::min()}; }
@@ -179,7 +180,9 @@ void QueueImpl::write_early_acks(std::span<EarlyAck* const> acks) {
       ack_log_.write(first, entries);
       early_acks_refused_ = false;
       const std::lock_guard guard(held_mutex_);
-      for (const EarlyAck* one : acks) unindexed_acks_.push_back(one->receipt);
+      for (const EarlyAck* one : acks) {
+        unindexed_acks_.push_back({one->receipt, one->held.due});
+      }
       acks_written_ += acks.size();
     }
     handles_.publish_acks_durable(static_cast<std::uint16_t>(acks_written_));
@@ -249,13 +252,22 @@ void QueueImpl::wipe_early_ack(std::uint64_t number) {
 
 // ---- Taking over, under byte 0
 
+// A claim has no need of them: no message is ready because they are, as long as none of their
+// leases is for the index to end.
+bool QueueImpl::may_leave_acks(const Session& session) {
+  const std::lock_guard guard(held_mutex_);
+  return unindexed_acks_.size() < kTakenOverTogether &&
+         std::ranges::all_of(unindexed_acks_,
+                             [&](const Unindexed& one) { return one.due > session.now.boot_ms; });
+}
+
 void QueueImpl::take_over_acks(Session& session) {
   std::vector<Receipt> receipts;
   std::uint64_t end = 0;
   {
     const std::lock_guard guard(held_mutex_);
     if (unindexed_acks_.empty()) return;
-    receipts.assign(unindexed_acks_.begin(), unindexed_acks_.end());
+    for (const Unindexed& one : unindexed_acks_) receipts.push_back(one.receipt);
     end = acks_written_;
   }
   take_over(session, receipts);

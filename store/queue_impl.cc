@@ -265,7 +265,7 @@ void QueueImpl::checkpoint(WriterLock::Hold& hold, const std::function<void()>& 
 void QueueImpl::transact(layout::Purpose purpose, const Act& act) {
   if (forked_ || ended_) refuse_after_fork();
   WriterLock::Hold hold = take_lock(purpose);
-  transact_held(hold, act, serves(purpose));
+  transact_held(hold, act, manner_of(purpose));
 }
 
 bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
@@ -287,15 +287,15 @@ bool QueueImpl::transact_or_post(layout::Purpose purpose, const Act& act,
   }();
   if (!hold) return false;
   if (post.is_unknown()) note_doubt();
-  transact_held(*hold, act, serves(purpose));
+  transact_held(*hold, act, manner_of(purpose));
   return true;
 }
 
 // Those that change rows anyway, and do not take long.
-QueueImpl::Serves QueueImpl::serves(layout::Purpose purpose) {
+QueueImpl::Manner QueueImpl::manner_of(layout::Purpose purpose) {
   using enum layout::Purpose;
-  return purpose == kSend || purpose == kReceive || purpose == kAcknowledge ? Serves::kYes
-                                                                            : Serves::kNo;
+  return {.serves = purpose == kSend || purpose == kReceive || purpose == kAcknowledge,
+          .leaves_own_acks = purpose == kReceive};
 }
 
 bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act) {
@@ -303,7 +303,7 @@ bool QueueImpl::try_transact(layout::Purpose purpose, Milliseconds wait, const A
   refuse_in_backup(purpose);
   std::optional<WriterLock::Hold> hold = lock_.try_take(purpose, wait);
   if (!hold) return false;
-  transact_held(*hold, act, serves(purpose));
+  transact_held(*hold, act, manner_of(purpose));
   return true;
 }
 
@@ -340,7 +340,7 @@ std::optional<std::string> QueueImpl::what_uses_it(WriterLock::Hold& hold) {
   return std::nullopt;
 }
 
-void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves serves) {
+void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Manner manner) {
   int rebuilds = 0;
   bool gave_ballast = false;
   while (true) {
@@ -354,7 +354,7 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves ser
       if (const auto ms = notice_clock_step(index_, session.now, *settings, session.header)) {
         log::warn("the clock was set back", {{"queue", name()}, {"ms", ms}});
       }
-      take_over_acks(session);
+      if (!manner.leaves_own_acks || !may_leave_acks(session)) take_over_acks(session);
       act(session);
       if (session.abandoned) {
         index_.rollback();
@@ -362,14 +362,14 @@ void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Serves ser
       }
       // Where it is to be committed at a certain moment, nothing else delays it or is undone with
       // it.
-      if (serves == Serves::kYes && !session.before_commit) {
+      if (manner.serves && !session.before_commit) {
         try {
           serve(session, others.take());
         } catch (const Error& error) {
           // What others ask for keeps nobody from his own.
           log::info("requests left", {{"queue", name()}, {"why", error.what()}});
           index_.rollback();
-          serves = Serves::kNo;
+          manner.serves = false;
           continue;
         }
       }

@@ -280,10 +280,12 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   bool transact_or_post(layout::Purpose purpose, const Act& act, RequestBoard::Post& post);
   // False if byte 0 was not to be had within `wait`.
   bool try_transact(layout::Purpose purpose, Milliseconds wait, const Act& act);
-  // kYes: and does what others ask for.
-  enum class Serves : std::uint8_t { kNo, kYes };
-  static Serves serves(layout::Purpose purpose);
-  void transact_held(WriterLock::Hold& hold, const Act& act, Serves serves = Serves::kNo);
+  struct Manner {
+    bool serves;           // does what others ask for, too
+    bool leaves_own_acks;  // this handle's early ones may wait for company
+  };
+  static Manner manner_of(layout::Purpose purpose);
+  void transact_held(WriterLock::Hold& hold, const Act& act, Manner manner = {false, false});
   void finish_commit(WriterLock::Hold& hold, Session& session);
   void tell_commit(WriterLock::Hold& hold, Session& session);
   bool index_is_current(const layout::LockHeader& header);
@@ -501,6 +503,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::uint64_t acks_taken_over();
   bool is_acked_in_index(const EarlyAck& ack);
   void wipe_early_ack(std::uint64_t number);
+  bool may_leave_acks(const Session& session);
   void take_over_acks(Session& session);
   void take_over_acks_of(Session& session, std::span<const HandleTable::Slot> others);
   void take_over_acks_of_dead(Session& session, std::uint32_t slot);
@@ -620,7 +623,11 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   std::atomic<bool> early_acks_refused_{false};  // by the disk: no more of them
   std::mutex held_mutex_;                        // guards the next three
   std::unordered_map<MessageId, Held> held_;
-  std::deque<Receipt> unindexed_acks_;  // durable, the last of those written
+  struct Unindexed {
+    Receipt receipt;
+    std::int64_t due = 0;  // of its lease, ms since boot
+  };
+  std::deque<Unindexed> unindexed_acks_;  // durable, the last of those written
   std::uint64_t acks_written_ = 0;
   std::mutex prefetched_mutex_;                // guards the next one
   std::deque<Prefetched> prefetched_;          // in the order of delivery

@@ -7,7 +7,10 @@
 namespace spoolmq {
 
 void QueueImpl::serve(Session& session, std::span<RequestBoard::Batch::Taken> requests) {
-  if (!requests.empty()) taken_alone_ = 0;
+  if (!requests.empty()) {
+    taken_alone_ = 0;
+    take_over_acks(session);
+  }
   for (RequestBoard::Batch::Taken& one : requests) {
     // A dead one is reaped under byte 0 too: as long as its record is there, whatever it is given
     // will be found.

@@ -100,6 +100,24 @@ TEST_F(EarlyAckByOnes, SurvivesAPowerCut) {
   EXPECT_EQ(drain(queue()), (Bodies{std::to_string(kBefore + 3), std::to_string(kBefore + 4)}));
 }
 
+// Claims leave some of them to later ones.
+TEST_F(EarlyAckByOnes, IsInTheIndexBeforeItsLeaseEndsThere) {
+  send(kBefore + 6);
+  take_alone(kBefore + 5);
+  world_.clock().advance(1h);
+  EXPECT_EQ(drain(queue()), Bodies{std::to_string(kBefore + 5)});
+  EXPECT_EQ(queue().stats().totals.failures, 0);
+}
+
+TEST_F(EarlyAckByOnes, IsSeenByEveryoneAtOnce) {
+  send(kBefore + 6);
+  take_alone(kBefore + 5);
+  Queue other = world_.open();
+  EXPECT_EQ(count(other, State::kLeased), 0);
+  EXPECT_EQ(other.stats().totals.acked, kBefore + 5);
+  EXPECT_EQ(queue().stats().totals.acked, kBefore + 5);
+}
+
 TEST_F(EarlyAckByOnes, IsNotOfAnOrderKey) {
   std::vector<Message> messages;
   for (int i = 0; i < kBefore + 3; ++i) messages.push_back(keyed(std::to_string(i), "key"));
