@@ -78,6 +78,8 @@ struct Session {
   std::function<bool()> before_commit = {};
 };
 
+class RowMaker;  // of a rebuild
+
 // Besides the spool files.
 struct RebuiltFrom {
   Verdicts::Known verdicts;
@@ -518,7 +520,8 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   // ---- recovery (recovery.cc, rebuild.cc)
   static void remove_orphan_bodies(Dir& shard, const std::vector<names::SpoolName>& sorted);
   void rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from);
-  void rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots);
+  void rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots,
+                     RowMaker& rows);
   void move_aside(std::uint64_t generation);
   void recover_and_take_slot();
   bool boot_mark_is_current();

@@ -2,6 +2,10 @@
 // byte 0, so everyone else waits or is told that the index is being rebuilt. The old generation's
 // files are only moved aside once the new one and its number are durable.
 #include <algorithm>
+#include <exception>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "core/log.h"
 #include "core/record_codec.h"
@@ -9,6 +13,7 @@
 #include "store/quarantine.h"
 #include "store/queue_impl.h"
 #include "store/spool_scan.h"
+#include "store/worker.h"
 
 namespace spoolmq {
 namespace {
@@ -31,11 +36,25 @@ std::uint64_t newest_generation(Dir& dir) {
   return newest;
 }
 
-// Makes bulk rows of messages as their files and the verdicts have them.
+constexpr std::size_t kRowsTogether = 1024;
+
+}  // namespace
+
+// Makes bulk rows of messages as their files and the verdicts have them. By many they go into the
+// index in another thread, while the next ones are read: nobody else touches it before finish().
 class RowMaker {
  public:
   RowMaker(Index& index, const RebuiltFrom& from, const Now& now, const Settings& settings)
       : index_(index), from_(from), now_(now), settings_(settings) {}
+  RowMaker(const RowMaker&) = delete;
+  RowMaker& operator=(const RowMaker&) = delete;
+  ~RowMaker() { wait(); }
+
+  // Its rowid.
+  std::int64_t add_file(const FileRow& file) {
+    wait();
+    return index_.bulk_file(file);
+  }
 
   void add(const Message& message, const Location& at, std::uint16_t flags, std::int64_t file) {
     const bool os = (flags & record::kOsDurability) != 0;
@@ -54,7 +73,7 @@ class RowMaker {
       row.state = RowState::kAcked;  // with a row, so that its verdict is written
       row.due = now_.wall_ms;
     }
-    index_.bulk_insert(row);
+    add(std::move(row));
   }
 
   void add_corrupt(const MessageId& id, const Location& at, std::int64_t file) {
@@ -63,10 +82,30 @@ class RowMaker {
     row.file = file;
     row.state = RowState::kCorrupt;
     row.reason = "checksum";
-    index_.bulk_insert(row);
+    add(std::move(row));
+  }
+
+  void finish() {
+    wait();
+    if (refused_) std::rethrow_exception(refused_);
+    for (const Index::BulkRow& row : filling_) index_.bulk_insert(row);
+    filling_.clear();
   }
 
  private:
+  void add(Index::BulkRow&& row) {
+    filling_.push_back(std::move(row));
+    if (filling_.size() < kRowsTogether) return;
+    wait();
+    if (refused_) std::rethrow_exception(refused_);
+    inserting_.swap(filling_);
+    filling_.clear();
+    works_ = inserter_.start(insert_);
+    if (!works_) insert_();
+  }
+  void wait() {
+    if (std::exchange(works_, false)) inserter_.wait();
+  }
   [[nodiscard]] bool is_acked_early(const MessageId& id, const Location& at) const {
     const auto found = from_.early_acks.find(id);
     return found != from_.early_acks.end() && found->second.file == at.file &&
@@ -90,9 +129,19 @@ class RowMaker {
   const RebuiltFrom& from_;
   const Now now_;
   const Settings& settings_;
+  std::vector<Index::BulkRow> filling_;
+  std::vector<Index::BulkRow> inserting_;
+  std::exception_ptr refused_;
+  bool works_ = false;
+  const std::function<void()> insert_ = [this] {
+    try {
+      for (const Index::BulkRow& row : inserting_) index_.bulk_insert(row);
+    } catch (...) {
+      refused_ = std::current_exception();
+    }
+  };
+  Worker inserter_;
 };
-
-}  // namespace
 
 void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
   layout::LockHeader header = hold.header();
@@ -134,16 +183,17 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
 }
 
 void QueueImpl::rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from) {
+  const std::shared_ptr<const Settings> settings = refresh_settings(header);
+  RowMaker rows(index_, from, now(), *settings);
   for (int shard = 0; shard < 256; ++shard) {
     Dir* const dir = dir_.existing_shard(static_cast<std::uint8_t>(shard));
-    if (dir != nullptr) rebuild_shard(*dir, from, header.slots);
+    if (dir != nullptr) rebuild_shard(*dir, from.verdicts, header.slots, rows);
   }
+  rows.finish();
 }
 
-void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t slots) {
-  const Verdicts::Known& verdicts = from.verdicts;
-  const std::shared_ptr<const Settings> settings = refresh_settings(lock_.peek());
-  RowMaker rows(index_, from, now(), *settings);
+void QueueImpl::rebuild_shard(Dir& shard, const Verdicts::Known& verdicts, std::uint32_t slots,
+                              RowMaker& rows) {
   std::vector<names::SpoolName> files;
   shard.list([&](std::string_view file) {
     const auto name = names::parse_spool_file(file);
@@ -170,7 +220,7 @@ void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t
       const Location at{name.file, name.kind, 0, bytes->size()};
       const bool own_name = good->message.id == name.file;
       const std::int64_t file =
-          own_name ? 0 : index_.bulk_file({0, name.file, name.kind, bytes->size(), 0, true, 0});
+          own_name ? 0 : rows.add_file({0, name.file, name.kind, bytes->size(), 0, true, 0});
       rows.add(good->message, at, good->flags, file);
       continue;
     }
@@ -191,16 +241,16 @@ void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t
     }
     std::int64_t rowid = 0;
     FileRow row{0, name.file, name.kind, limit, 0, !open, open ? owner->record.incarnation : 0};
-    if (open) rowid = index_.bulk_file(row);
+    if (open) rowid = rows.add_file(row);
     const ScanResult scanned = scan_segment(
         *file, name.file, record::kFileHeaderBytes, limit, promised, [&](ScannedRecord&& one) {
           if (verdicts.is_acked(one.at.file, one.at.offset)) return;
-          if (one.message.id != name.file && rowid == 0) rowid = index_.bulk_file(row);
+          if (one.message.id != name.file && rowid == 0) rowid = rows.add_file(row);
           rows.add(one.message, one.at, one.flags, one.message.id == name.file ? 0 : rowid);
         });
     for (const auto& [id, where] : scanned.corrupt) {
       if (verdicts.is_acked(where.file, where.offset)) continue;
-      if (id != name.file && rowid == 0) rowid = index_.bulk_file(row);
+      if (id != name.file && rowid == 0) rowid = rows.add_file(row);
       rows.add_corrupt(id, where, id == name.file ? 0 : rowid);
     }
     if (own && scanned.corrupt.empty() && !scanned.damaged.empty() &&
@@ -214,7 +264,7 @@ void QueueImpl::rebuild_shard(Dir& shard, const RebuiltFrom& from, std::uint32_t
     // All of it is done or kept aside, or nothing ever was in it (durability os: the power took its
     // bytes).
     const bool empty = !open && scanned.valid_end <= record::kFileHeaderBytes && is_kept;
-    if (rowid == 0 && (acked != verdicts.acked.end() || empty)) index_.bulk_file(row);
+    if (rowid == 0 && (acked != verdicts.acked.end() || empty)) rows.add_file(row);
   }
 }
 
