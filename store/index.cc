@@ -80,7 +80,8 @@ void Index::create(std::uint64_t generation) {
   leave_room_for_checksums(db_.raw());
   // Nobody knows this file yet, and a crash leaves it to be thrown away: no journal. Its syncs
   // stay.
-  db_.execute("PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384; PRAGMA threads=2;");
+  db_.execute(
+      "PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384; PRAGMA threads=2");
   db_.execute("BEGIN");
   db_.execute(kIndexTables);
   db_.execute(kBulkTable);

@@ -73,66 +73,41 @@ std::optional<QueueImpl::Held> QueueImpl::take_held(const Receipt& receipt) {
 
 // ---- Acknowledging
 
-class QueueImpl::InFlight {
- public:
-  explicit InFlight(std::atomic<int>& all) : count_(all) { ++count_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight() {
-    if (--count_ == 0) count_.notify_all();
-  }
-
- private:
-  std::atomic<int>& count_;
-};
-
 // The next messages are claimed by another thread while this one has an acknowledgement synced.
 class QueueImpl::ClaimBeside {
  public:
   ClaimBeside(QueueImpl& queue, const ReceiveOptions& options) : queue_(queue), options_(options) {}
-  ClaimBeside(const ClaimBeside&) = delete;
-  ClaimBeside& operator=(const ClaimBeside&) = delete;
-  ~ClaimBeside() { wait(); }
   void begin() {
     if (!queue_.options_.background || queue_.has_prefetched()) return;
-    is_begun_ = runs_ = queue_.claimer_.start(claim_);
+    is_begun_ = claim_.begin();
   }
   [[nodiscard]] bool is_begun() const { return is_begun_; }
   std::vector<Delivery> take() {
-    wait();
-    if (refused_) std::rethrow_exception(refused_);
+    claim_.finish();
     return std::move(next_);
   }
   void give_back() {
-    wait();
+    try {
+      claim_.finish();
+    } catch (const Error&) {
+      return;  // nothing was claimed
+    }
     std::vector<Receipt> receipts;
     for (Delivery& one : next_) receipts.push_back(one.detach());
     if (!receipts.empty()) queue_.return_undelivered(receipts);
   }
 
  private:
-  void wait() {
-    if (std::exchange(runs_, false)) queue_.claimer_.wait();
-  }
   QueueImpl& queue_;
   const ReceiveOptions& options_;
   bool is_begun_ = false;
-  bool runs_ = false;
   std::vector<Delivery> next_;
-  std::exception_ptr refused_;
-  const std::function<void()> claim_ = [this] {
-    try {
-      next_ = queue_.receive_at_once(options_);
-    } catch (...) {
-      refused_ = std::current_exception();
-    }
-  };
+  Worker::Job claim_{queue_.claimer_, [this] { next_ = queue_.receive_at_once(options_); }};
 };
 
 // Leaves in `done` what it does not acknowledge, being the index's.
 std::vector<Delivery> QueueImpl::ack_and_claim(const ReceiveOptions& options,
                                                std::span<const Receipt>* done) {
-  const InFlight in_flight(early_acks_in_flight_);
   ClaimBeside claim(*this, options);
   std::optional<LeaseOutcome> outcome = ack_early(done->front(), [&] { claim.begin(); });
   if (!outcome && claim.is_begun()) outcome = ack_leases(*done, Lost::kSkip).front();
@@ -145,7 +120,13 @@ std::vector<Delivery> QueueImpl::ack_and_claim(const ReceiveOptions& options,
 
 std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt,
                                                  const std::function<void()>& begin) {
-  const InFlight in_flight(early_acks_in_flight_);
+  struct InFlight {
+    std::atomic<int>& count;
+    explicit InFlight(std::atomic<int>& all) : count(all) { ++count; }
+    ~InFlight() {
+      if (--count == 0) count.notify_all();
+    }
+  } in_flight(early_acks_in_flight_);
   if (forked_ || closed_) refuse_after_fork();
   const std::optional<Held> held = take_held(receipt);
   if (!held) return std::nullopt;

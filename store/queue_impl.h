@@ -490,7 +490,6 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
     std::optional<std::uint64_t> number;  // in the log; none: it was not written
     bool stands = false;                  // nothing can have ended the lease before
   };
-  class InFlight;  // of an early acknowledgement, and of the claim beside it
   bool allows_early_acks(const Settings& settings) const;
   void remember_held(std::span<const Delivery> deliveries, std::span<const Index::Claimed> claimed,
                      const HeldUnder& under);

@@ -2,8 +2,6 @@
 // byte 0, so everyone else waits or is told that the index is being rebuilt. The old generation's
 // files are only moved aside once the new one and its number are durable.
 #include <algorithm>
-#include <exception>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -46,13 +44,10 @@ class RowMaker {
  public:
   RowMaker(Index& index, const RebuiltFrom& from, const Now& now, const Settings& settings)
       : index_(index), from_(from), now_(now), settings_(settings) {}
-  RowMaker(const RowMaker&) = delete;
-  RowMaker& operator=(const RowMaker&) = delete;
-  ~RowMaker() { wait(); }
 
   // Its rowid.
   std::int64_t add_file(const FileRow& file) {
-    wait();
+    insert_.finish();
     return index_.bulk_file(file);
   }
 
@@ -86,9 +81,8 @@ class RowMaker {
   }
 
   void finish() {
-    wait();
-    if (refused_) std::rethrow_exception(refused_);
-    for (const Index::BulkRow& row : filling_) index_.bulk_insert(row);
+    insert_.finish();
+    insert(filling_);
     filling_.clear();
   }
 
@@ -96,15 +90,13 @@ class RowMaker {
   void add(Index::BulkRow&& row) {
     filling_.push_back(std::move(row));
     if (filling_.size() < kRowsTogether) return;
-    wait();
-    if (refused_) std::rethrow_exception(refused_);
+    insert_.finish();
     inserting_.swap(filling_);
     filling_.clear();
-    works_ = inserter_.start(insert_);
-    if (!works_) insert_();
+    if (!insert_.begin()) insert(inserting_);
   }
-  void wait() {
-    if (std::exchange(works_, false)) inserter_.wait();
+  void insert(const std::vector<Index::BulkRow>& rows) {
+    for (const Index::BulkRow& row : rows) index_.bulk_insert(row);
   }
   [[nodiscard]] bool is_acked_early(const MessageId& id, const Location& at) const {
     const auto found = from_.early_acks.find(id);
@@ -131,16 +123,8 @@ class RowMaker {
   const Settings& settings_;
   std::vector<Index::BulkRow> filling_;
   std::vector<Index::BulkRow> inserting_;
-  std::exception_ptr refused_;
-  bool works_ = false;
-  const std::function<void()> insert_ = [this] {
-    try {
-      for (const Index::BulkRow& row : inserting_) index_.bulk_insert(row);
-    } catch (...) {
-      refused_ = std::current_exception();
-    }
-  };
   Worker inserter_;
+  Worker::Job insert_{inserter_, [this] { insert(inserting_); }};
 };
 
 void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {

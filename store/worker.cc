@@ -35,6 +35,7 @@ bool Worker::start(const std::function<void()>& job) {
 void Worker::wait() {
   for (std::uint32_t now = state_; now != kDone; now = state_) rest(now);
   state_ = kIdle;
+  state_.notify_all();  // who stops it may wait for that
 }
 
 void Worker::run() {
@@ -62,13 +63,16 @@ void Worker::rest(std::uint32_t state) {
 }
 
 void Worker::stop() {
-  if (!thread_.joinable()) return;
-  state_ = kStopped;
+  for (std::uint32_t now = kIdle; !state_.compare_exchange_strong(now, kStopped); now = kIdle) {
+    if (now == kStopped) return;
+    state_.wait(now);
+  }
   state_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Worker::abandon_after_fork() {
+  state_ = kStopped;
   if (thread_.joinable()) thread_.detach();
 }
 

@@ -1,17 +1,19 @@
 #pragma once
 // A thread that does one thing for its owner while the owner does another: one job at a time, for
-// less than a thread per job costs. The thread starts with the first job. Thread-safe, but for
-// stop().
+// less than a thread per job costs. The thread starts with the first job. Thread-safe.
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <thread>
+#include <utility>
 
 namespace spoolmq {
 
 class Worker {
  public:
+  class Job;
   Worker() = default;
   ~Worker() { stop(); }
   Worker(const Worker&) = delete;
@@ -22,7 +24,7 @@ class Worker {
   bool start(const std::function<void()>& job);
   // Until that job is done.
   void wait();
-  // Behind the last wait().
+  // Behind the wait() of who has a job; no other begins.
   void stop();
   // The thread is the parent's.
   void abandon_after_fork();
@@ -35,6 +37,38 @@ class Worker {
   std::atomic<std::uint32_t> state_{kIdle};
   const std::function<void()>* job_ = nullptr;  // whose is the state's
   std::thread thread_;
+};
+
+// What a worker does, again and again if need be; never beyond this object's life.
+class Worker::Job {
+ public:
+  Job(Worker& worker, std::function<void()> act) : worker_(worker), act_(std::move(act)) {}
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  ~Job() { wait(); }
+  // False: the worker does not do it. Behind finish(), if it was begun before.
+  bool begin() { return runs_ = worker_.start(run_); }
+  // Until it is done, if it was begun; throws what it threw.
+  void finish() {
+    wait();
+    if (refused_) std::rethrow_exception(std::exchange(refused_, nullptr));
+  }
+
+ private:
+  void wait() {
+    if (std::exchange(runs_, false)) worker_.wait();
+  }
+  Worker& worker_;
+  const std::function<void()> act_;
+  bool runs_ = false;
+  std::exception_ptr refused_;
+  const std::function<void()> run_ = [this] {
+    try {
+      act_();
+    } catch (...) {
+      refused_ = std::current_exception();
+    }
+  };
 };
 
 }  // namespace spoolmq

@@ -72,7 +72,7 @@ SAFEGUARDS = [
               "load_le<std::uint64_t>(bytes, kChecksumAt) != checksum(bytes.first(kChecksumAt), kSeed)",
               "false", "store_test", "AckLog.BelievesNoEntryWithATurnedByte"),
     Safeguard("early-ack-before-its-deadline", "store/queue_acks.cc",
-              "return one.due > session.now.boot_ms;", "return true;",
+              "one.due > session.now.boot_ms", "true",
               "store_test", "EarlyAckByOnes.IsInTheIndexBeforeItsLeaseEndsThere"),
     Safeguard("claimed-beside-a-lost-lease", "store/queue_acks.cc",
               "if (*outcome == LeaseOutcome::kLost) claim.give_back();", "",

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -66,6 +67,40 @@ TEST(Worker, IsSharedByManyThreads) {
   }
   EXPECT_GT(done, 0);
   EXPECT_EQ(done, started);
+}
+
+TEST(Worker, EndsBehindTheJobThatItHas) {
+  Worker worker;
+  std::atomic<bool> go_on{false};
+  std::atomic<bool> done{false};
+  const std::function<void()> job = [&] {
+    go_on.wait(false);
+    done = true;
+  };
+  ASSERT_TRUE(worker.start(job));
+  std::jthread stops([&] {
+    worker.stop();
+    EXPECT_TRUE(done);
+  });
+  go_on = true;
+  go_on.notify_all();
+  worker.wait();
+}
+
+TEST(Worker, JobsTellWhatTheyThrew) {
+  Worker worker;
+  int tries = 0;
+  Worker::Job job(worker, [&] {
+    if (++tries == 1) throw std::runtime_error("once");
+  });
+  job.finish();  // of none
+  ASSERT_TRUE(job.begin());
+  EXPECT_THROW(job.finish(), std::runtime_error);
+  ASSERT_TRUE(job.begin());
+  job.finish();
+  EXPECT_EQ(tries, 2);
+  Worker::Job left(worker, [&] { ++tries; });
+  ASSERT_TRUE(left.begin());
 }
 
 TEST(Worker, EndsAsleepOrWithoutAJob) {

@@ -340,8 +340,8 @@ class Queue {
   void ack_batch(std::span<Delivery> deliveries);  // one transaction, one sync; throws like ack()
   // ack_batch and receive_batch, with one sync, and in one transaction or side by side: for whoever
   // works on one batch after the other. Before it returns, or begins to wait for the next, those
-  // that are done are acknowledged, durably. Error(kLeaseLost): some leases had ended; the others are acknowledged,
-  // and nothing is received. Any other error may be that of either half.
+  // that are done are acknowledged, durably. Error(kLeaseLost): some leases had ended; the others
+  // are acknowledged, and nothing is received. Any other error may be that of either half.
   std::vector<Delivery> ack_and_receive(std::span<Delivery> done, const ReceiveOptions& options);
   // They are another queue's now, and durable there: finishes them all as ack_batch does, but
   // nothing is archived, and their ids and dedupe keys are forgotten here, so that they may come
