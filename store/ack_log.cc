@@ -14,7 +14,7 @@ constexpr std::uint64_t kSeed = 0x314b434151505153;  // "SPQACK1"
 constexpr std::size_t kChecksumAt = AckLog::kEntryBytes - 8;
 constexpr std::uint64_t kFileBytes = AckLog::kEntries * AckLog::kEntryBytes;
 
-void encode(const AckLog::Entry& entry, std::span<std::byte> bytes) {
+void encode_ack(const AckLog::Entry& entry, std::span<std::byte> bytes) {
   store_id(bytes, 0, entry.receipt.id);
   store_id(bytes, 16, entry.file);
   store_le(bytes, 32, entry.offset);
@@ -23,7 +23,7 @@ void encode(const AckLog::Entry& entry, std::span<std::byte> bytes) {
   store_le(bytes, kChecksumAt, checksum(bytes.first(kChecksumAt), kSeed));
 }
 
-std::optional<AckLog::Entry> decode(std::span<const std::byte> bytes) {
+std::optional<AckLog::Entry> decode_ack(std::span<const std::byte> bytes) {
   if (load_le<std::uint64_t>(bytes, kChecksumAt) != checksum(bytes.first(kChecksumAt), kSeed)) {
     return std::nullopt;
   }
@@ -43,7 +43,7 @@ void read_places(File& file, std::uint64_t place, std::uint64_t count,
   std::vector<std::byte> bytes(count * AckLog::kEntryBytes);
   const std::size_t got = file.read_at(bytes, place * AckLog::kEntryBytes);
   for (std::size_t at = 0; at + AckLog::kEntryBytes <= got; at += AckLog::kEntryBytes) {
-    if (auto entry = decode(std::span(bytes).subspan(at, AckLog::kEntryBytes))) {
+    if (auto entry = decode_ack(std::span(bytes).subspan(at, AckLog::kEntryBytes))) {
       entries.push_back(*entry);
     }
   }
@@ -64,7 +64,7 @@ void AckLog::create(std::uint32_t slot) {
 void AckLog::write(std::uint64_t number, std::span<const Entry> entries) {
   std::vector<std::byte> bytes(entries.size() * kEntryBytes);
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    encode(entries[i], std::span(bytes).subspan(i * kEntryBytes, kEntryBytes));
+    encode_ack(entries[i], std::span(bytes).subspan(i * kEntryBytes, kEntryBytes));
   }
   write_bytes(number, bytes);
 }

@@ -86,15 +86,18 @@ class QueueImpl::ClaimBeside {
     claim_.finish();
     return std::move(next_);
   }
+  // Or else the deliveries do, as of any that nobody finishes.
   void give_back() {
     try {
       claim_.finish();
-    } catch (const Error&) {
-      return;  // nothing was claimed
+      std::vector<Receipt> receipts;
+      for (const Delivery& one : next_) receipts.push_back(one.receipt());
+      if (receipts.empty()) return;
+      queue_.return_undelivered(receipts);
+      for (Delivery& one : next_) static_cast<void>(one.detach());
+    } catch (const std::exception& error) {
+      log::info("claimed for nothing", {{"queue", queue_.name()}, {"why", error.what()}});
     }
-    std::vector<Receipt> receipts;
-    for (Delivery& one : next_) receipts.push_back(one.detach());
-    if (!receipts.empty()) queue_.return_undelivered(receipts);
   }
 
  private:
@@ -129,7 +132,7 @@ std::optional<LeaseOutcome> QueueImpl::ack_early(const Receipt& receipt,
   } in_flight(early_acks_in_flight_);
   if (forked_ || closed_) refuse_after_fork();
   const std::optional<Held> held = take_held(receipt);
-  if (!held) return std::nullopt;
+  if (!held || early_acks_refused_) return std::nullopt;
   if (begin) begin();
   EarlyAck ack{receipt, *held, std::nullopt, false};
   early_acks_.run(ack, 1);
@@ -351,8 +354,12 @@ void QueueImpl::take_over_acks_left(Session& session, std::span<const AckLog::En
     const Location at = session.index.location(*row);
     if (!was_on_its_way || at.file != entry.file || at.offset != entry.offset) continue;
     // Of a lease that ended, and was not acknowledged, the index knows; of one that it lost, not.
-    const bool is_its_lease = row->state == RowState::kLeased && row->token == entry.receipt.token;
-    if (!is_its_lease && row->counters.deliveries >= entry.deliveries) continue;
+    // What it still has for leased by another claim may have been given back undelivered, and
+    // counts as often as the delivery that the entry speaks of; a later one would count once more.
+    const bool is_leased = row->state == RowState::kLeased;
+    const bool is_its_lease = is_leased && row->token == entry.receipt.token;
+    const std::int64_t known = row->counters.deliveries - (is_leased ? 1 : 0);
+    if (!is_its_lease && known >= entry.deliveries) continue;
     row->token = entry.receipt.token;
     session.index.ack(*row, session.now, session.settings.archive.count());
   }

@@ -341,6 +341,7 @@ std::optional<std::string> QueueImpl::what_uses_it(WriterLock::Hold& hold) {
 }
 
 void QueueImpl::transact_held(WriterLock::Hold& hold, const Act& act, Manner manner) {
+  if (ended_) refuse_after_fork();  // while we waited for byte 0
   int rebuilds = 0;
   bool gave_ballast = false;
   while (true) {

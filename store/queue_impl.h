@@ -396,6 +396,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   class ClaimBeside;
   std::vector<Delivery> ack_and_claim(const ReceiveOptions& options,
                                       std::span<const Receipt>* done);
+  bool goes_by_ones();
   std::vector<Delivery> receive_at_once(const ReceiveOptions& options);
   bool may_post(const ReceiveOptions& options, const Look& look);
   RequestBoard::Request request_of(const ReceiveOptions& options,

@@ -73,7 +73,6 @@ void QueueImpl::return_prefetched() {
     for (; !all.empty(); all.pop_back()) prefetched_.push_front(std::move(all.back()));
     throw;
   }
-  bell_.ring();
 }
 
 // As if they had not been taken.
@@ -89,6 +88,7 @@ void QueueImpl::return_undelivered(std::span<const Receipt> receipts) {
   transact(layout::Purpose::kAcknowledge, [&](Session& session) {
     act_on_leases(session, receipts, give_back, Lost::kSkip, work);
   });
+  bell_.ring();
 }
 
 // What is not returned here goes with the handle's other leases.

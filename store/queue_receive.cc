@@ -204,7 +204,7 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
   if (loaded.empty()) loaded = load(claimed);
   std::vector<Delivery> deliveries = deliver(claimed, std::move(loaded), look_again);
   if (served) taken_alone_ = 0;  // as it is when it serves others
-  const bool by_ones = !served && claimed.size() == 1 && ++taken_alone_ > kTakenAlone;
+  const bool by_ones = !served && claimed.size() == 1 && goes_by_ones();
   if (is_acked_early && (claimed.size() > 1 || by_ones)) remember_held(deliveries, claimed, under);
   if (prefetches(options)) keep_prefetched(deliveries, under, prefetched_until);
   if (!look.done.empty()) {
@@ -212,6 +212,12 @@ std::vector<Delivery> QueueImpl::try_receive(const ReceiveOptions& options, cons
     note_settled(look.done.size());
   }
   return deliveries;
+}
+
+bool QueueImpl::goes_by_ones() {
+  if (taken_alone_ >= kTakenAlone) return true;
+  ++taken_alone_;
+  return false;
 }
 
 // Those that are whole; what becomes of the others.
@@ -324,7 +330,7 @@ void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage dam
   } catch (const Error& error) {
     log::warn("corrupt bytes not copied", {{"id", id.text()}, {"why", error.what()}});
   }
-  transact(layout::Purpose::kReceive, [&](Session& session) {
+  transact(layout::Purpose::kFix, [&](Session& session) {
     std::optional<Row> row = session.index.find(id);
     if (row && row->state == RowState::kLeased) session.index.mark_corrupt(*row, reason);
   });
@@ -333,7 +339,7 @@ void QueueImpl::keep_corrupt(const MessageId& id, const Location& at, Damage dam
 // Durability os: the power took its bytes, as was agreed.
 void QueueImpl::drop_lost(const MessageId& id) {
   log::warn("lost with the power, durability os", {{"queue", name()}, {"id", id.text()}});
-  transact(layout::Purpose::kReceive, [&](Session& session) {
+  transact(layout::Purpose::kFix, [&](Session& session) {
     if (std::optional<Row> row = session.index.find(id); row && row->state < RowState::kAcked) {
       session.index.remove(*row, session.now);
     }

@@ -107,6 +107,7 @@ std::vector<LeaseOutcome> QueueImpl::look_at_leases(std::span<const Receipt> rec
 
 void QueueImpl::settle(std::span<const Receipt> receipts) {
   if (forked_ || closed_) refuse_after_fork();
+  forget_held(receipts);
   for (int tries = 1;; ++tries) {
     std::uint64_t generation = 0;
     std::vector<Row> told;

@@ -42,8 +42,10 @@ constexpr std::size_t kRowsTogether = 1024;
 // index in another thread, while the next ones are read: nobody else touches it before finish().
 class RowMaker {
  public:
-  RowMaker(Index& index, const RebuiltFrom& from, const Now& now, const Settings& settings)
-      : index_(index), from_(from), now_(now), settings_(settings) {}
+  enum class Threads : std::uint8_t { kOne, kTwo };
+  RowMaker(Index& index, const RebuiltFrom& from, const Now& now, const Settings& settings,
+           Threads threads)
+      : index_(index), from_(from), now_(now), settings_(settings), threads_(threads) {}
 
   // Its rowid.
   std::int64_t add_file(const FileRow& file) {
@@ -93,7 +95,7 @@ class RowMaker {
     insert_.finish();
     inserting_.swap(filling_);
     filling_.clear();
-    if (!insert_.begin()) insert(inserting_);
+    if (threads_ == Threads::kOne || !insert_.begin()) insert(inserting_);
   }
   void insert(const std::vector<Index::BulkRow>& rows) {
     for (const Index::BulkRow& row : rows) index_.bulk_insert(row);
@@ -121,6 +123,7 @@ class RowMaker {
   const RebuiltFrom& from_;
   const Now now_;
   const Settings& settings_;
+  const Threads threads_;
   std::vector<Index::BulkRow> filling_;
   std::vector<Index::BulkRow> inserting_;
   Worker inserter_;
@@ -168,7 +171,8 @@ void QueueImpl::rebuild(WriterLock::Hold& hold, std::string_view why) {
 
 void QueueImpl::rebuild_rows(const layout::LockHeader& header, const RebuiltFrom& from) {
   const std::shared_ptr<const Settings> settings = refresh_settings(header);
-  RowMaker rows(index_, from, now(), *settings);
+  RowMaker rows(index_, from, now(), *settings,
+                options_.background ? RowMaker::Threads::kTwo : RowMaker::Threads::kOne);
   for (int shard = 0; shard < 256; ++shard) {
     Dir* const dir = dir_.existing_shard(static_cast<std::uint8_t>(shard));
     if (dir != nullptr) rebuild_shard(*dir, from.verdicts, header.slots, rows);

@@ -2,8 +2,6 @@
 
 #include <sched.h>
 
-#include <system_error>
-
 #include "core/futex.h"
 
 namespace spoolmq {
@@ -21,8 +19,9 @@ bool Worker::start(const std::function<void()>& job) {
   if (!thread_.joinable()) {
     try {
       thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error&) {
+    } catch (...) {
       state_ = kIdle;
+      state_.notify_all();
       return false;
     }
   }
@@ -33,7 +32,10 @@ bool Worker::start(const std::function<void()>& job) {
 }
 
 void Worker::wait() {
-  for (std::uint32_t now = state_; now != kDone; now = state_) rest(now);
+  for (std::uint32_t now = state_; now != kDone; now = state_) {
+    if (now == kStopped) return;  // in a forked child
+    rest(now);
+  }
   state_ = kIdle;
   state_.notify_all();  // who stops it may wait for that
 }

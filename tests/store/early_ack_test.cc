@@ -96,7 +96,7 @@ TEST_F(EarlyAckByOnes, IsOneSyncOfItsOwnFileAfterAWhile) {
 TEST_F(EarlyAckByOnes, SurvivesAPowerCut) {
   send(kBefore + 5);
   take_alone(kBefore + 3);
-  world_.power_cut(1s);
+  world_.power_cut(1s, Bytes::kLost);
   EXPECT_EQ(drain(queue()), (Bodies{std::to_string(kBefore + 3), std::to_string(kBefore + 4)}));
 }
 
@@ -133,7 +133,7 @@ TEST_F(EarlyAckByOnes, OfMoreThanTheFileHoldsSurvivesAPowerCut) {
   world_.disk().clear_trace();
   take_alone(kMany);
   EXPECT_LT(syncs_of("-wal"), kMany / 20) << "but for checkpoints";
-  world_.power_cut(1s);
+  world_.power_cut(1s, Bytes::kLost);
   EXPECT_EQ(drain(queue()), Bodies{std::to_string(kMany)});
 }
 
@@ -303,6 +303,23 @@ TEST_F(EarlyAck, IsNotForADeliveryThatFailedAndAMessageThatCameBack) {
   queue().requeue({&id, 1});
   world_.power_cut(1s);
   EXPECT_EQ(drain(queue()), Bodies{"0"});
+}
+
+// The index has the first claim for good, and loses that it was given back, and the second.
+TEST_F(EarlyAck, OfWhatWasGivenBackBeforeSurvivesAPowerCut) {
+  send(3);
+  ReceiveOptions ahead;
+  ahead.prefetch = 2;
+  std::optional<Delivery> first = queue().receive(ahead);
+  queue().reject({&first->receipt(), 1});  // synced, with what is leased ahead
+  static_cast<void>(first->detach());
+  world_.clock().advance(20s);  // so that it is not handed out any more
+  std::optional<Delivery> again = queue().receive(ahead);
+  ASSERT_EQ(body_of(*again), "1");
+  EXPECT_EQ(again->counters().deliveries, 1);
+  again->ack();
+  world_.power_cut(1s, Bytes::kLost);
+  EXPECT_EQ(drain(queue()), Bodies{"2"});
 }
 
 TEST_F(EarlyAck, IsKnownToANewIndex) {

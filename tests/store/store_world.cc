@@ -74,8 +74,8 @@ Queue StoreWorld::create(std::string_view name, const Settings& settings) {
 
 void StoreWorld::reopen() { queue_.reset(); }
 
-void StoreWorld::power_cut(Milliseconds after) {
-  auto next = disk_->after_power_cut(Names::kKept, Bytes::kKept);
+void StoreWorld::power_cut(Milliseconds after, Bytes unsynced) {
+  auto next = disk_->after_power_cut(Names::kKept, unsynced);
   queue_.reset();
   root_.reset();
   disk_ = std::move(next);

@@ -52,8 +52,9 @@ class StoreWorld {
   // One more handle. Without `options.clock` it uses the world's.
   Queue open(std::string_view name = "q", OpenOptions options = no_thread());
   Queue create(std::string_view name, const Settings& settings = {});
-  void reopen();                       // closes queue() in order; the next use opens it again
-  void power_cut(Milliseconds after);  // twin only: nothing is lost but the boot
+  void reopen();  // closes queue() in order; the next use opens it again
+  // Twin only. Names are kept; kLost: but not one byte that was not synced.
+  void power_cut(Milliseconds after, Bytes unsynced = Bytes::kKept);
   std::unique_ptr<Dir> queue_dir(std::string_view name = "q");
   // The spool files of a queue, as "xx/UUID.seg".
   std::vector<std::string> spool_files(std::string_view name = "q");
