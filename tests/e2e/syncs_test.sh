@@ -65,17 +65,19 @@ unlinked=$(grep -m1 -nE 'unlinkat?\(.*\.(seg|xml)"' "$work/trace" | cut -d: -f1)
 # ---- what is written and synced all the time is not looked at: on Linux 6.13 and later each look
 # would give the next write a time of its own, and the sync after it an inode to write, too
 mkdir "$work/bench"
-traced bench --dir "$work/bench" --runs 1 --count 300 send1 recv-ack1 >/dev/null || fail "bench exited with $?"
-acked=$(grep -cE 'fdatasync\([0-9]+<.*db-wal' "$work/trace")
-((acked >= 300)) || fail "$acked syncs of the log: nothing was measured"
+# Runs it for 300 messages; sets `early`, acknowledgements synced ahead of the index, and `acked`, all.
+traced_bench() {
+  traced bench --dir "$work/bench" --runs 1 --count 300 "$@" >/dev/null || fail "bench exited with $?"
+  early=$(grep -cE 'fdatasync\([0-9]+<[^>]*/acks-[0-9a-f]{4}>' "$work/trace")
+  acked=$((early + $(grep -cE 'fdatasync\([0-9]+<.*db-wal' "$work/trace")))
+  ((acked >= 300)) || fail "$acked syncs for 300 acknowledgements"
+}
+traced_bench send1 recv-ack1
 looks=$(grep -cE 'stat[a-z0-9]*\([0-9]+<[^>]*(db-wal|msgs/[^>]*)>, ""' "$work/trace")
 ((looks < 60)) || fail "$looks looks at the log and the segments"
 
 # ---- of messages leased ahead, each acknowledgement is one sync: of the handle's own file, or, of
 # the last of each 64, of the log
-traced bench --dir "$work/bench" --runs 1 --count 300 recv-ack1-prefetch64 >/dev/null || fail "bench exited with $?"
-early=$(grep -cE 'fdatasync\([0-9]+<[^>]*/acks-[0-9a-f]{4}>' "$work/trace")
-acked=$((early + $(grep -cE 'fdatasync\([0-9]+<.*db-wal' "$work/trace")))
-((acked >= 300)) || fail "$acked syncs for 300 acknowledgements"
+traced_bench recv-ack1-prefetch64
 ((early > 280 && early <= 300)) || fail "$early of 300 were acknowledged ahead of the index"
 exit 0
