@@ -445,6 +445,7 @@ class QueueImpl : public std::enable_shared_from_this<QueueImpl> {
   void keep_corrupt(const MessageId& id, const Location& at, Damage damage);
   bool index_lies_about(const Index::Claimed& claimed);
   bool nobody_watches();
+  Probe probe_of(bool watching);
   Milliseconds until_due();
   // `sleep` returns whether there is a reason to look.
   void rest_until_rung(const std::function<bool(Milliseconds)>& sleep, Milliseconds longest,

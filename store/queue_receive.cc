@@ -381,12 +381,10 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
     std::vector<Delivery> deliveries;
     bool look_again = false;
     do {
-      const Probe probe = last_look || watching ? Probe::kYes
-                          : nobody_watches()    ? Probe::kUnlessDone
-                                                : Probe::kNo;
-      deliveries =
-          try_receive(options, {probe, std::exchange(ahead, {}), &waiter, std::exchange(done, {})},
-                      &paused_now, &look_again);
+      deliveries = try_receive(options,
+                               {probe_of(last_look || watching), std::exchange(ahead, {}), &waiter,
+                                std::exchange(done, {})},
+                               &paused_now, &look_again);
     } while (deliveries.empty() && look_again);
     if (!deliveries.empty()) return deliveries;
     if (last_look) {
@@ -415,20 +413,16 @@ std::vector<Delivery> QueueImpl::receive(const ReceiveOptions& options,
 }
 
 std::vector<Delivery> QueueImpl::receive_at_once(const ReceiveOptions& options) {
-  std::vector<Delivery> deliveries;
-  if (prefetches(options)) {
-    if (std::optional<Delivery> next = take_prefetched()) {
-      deliveries.push_back(std::move(*next));
-      return deliveries;
-    }
-  }
   Waiter waiter(*this);
-  const Probe probe = waiter.watch()     ? Probe::kYes
-                      : nobody_watches() ? Probe::kUnlessDone
-                                         : Probe::kNo;
   bool paused_now = false;
   bool look_again = false;
-  return try_receive(options, {probe, {}, &waiter, {}}, &paused_now, &look_again);
+  return try_receive(options, {probe_of(waiter.watch()), {}, &waiter, {}}, &paused_now,
+                     &look_again);
+}
+
+QueueImpl::Probe QueueImpl::probe_of(bool watching) {
+  if (watching) return Probe::kYes;
+  return nobody_watches() ? Probe::kUnlessDone : Probe::kNo;
 }
 
 // Whoever holds the watch may be stopped; then the others look now and then.

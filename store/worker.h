@@ -19,18 +19,18 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // False: it works for somebody else, or no thread could be had; nothing is done. `job` throws
-  // nothing and lives until wait() returns.
-  bool start(const std::function<void()>& job);
-  // Until that job is done.
-  void wait();
-  // Behind the wait() of who has a job; no other begins.
+  // Behind the job that it has; no other begins.
   void stop();
   // The thread is the parent's.
   void abandon_after_fork();
 
  private:
   enum State : std::uint32_t { kIdle, kTaken, kGiven, kDone, kStopped };
+  // False: it works for somebody else, or no thread could be had; nothing is done. `job` throws
+  // nothing and lives until wait() returns.
+  bool start(const std::function<void()>& job);
+  // Until that job is done.
+  void wait();
   void run();
   void rest(std::uint32_t state);  // until it is another, or perhaps
 
@@ -46,7 +46,8 @@ class Worker::Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
   ~Job() { wait(); }
-  // False: the worker does not do it. Behind finish(), if it was begun before.
+  // False: the worker works for somebody else, has ended, or has no thread; nothing is done.
+  // Behind finish(), if it was begun before.
   bool begin() { return runs_ = worker_.start(run_); }
   // Until it is done, if it was begun; throws what it threw.
   void finish() {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -144,6 +145,16 @@ std::string body_of(const Delivery& delivery) {
   const auto reader = delivery.open_body();
   while (const std::size_t got = reader->read(piece)) whole.append(piece, 0, got);
   return whole;
+}
+
+std::string disorder(const std::vector<std::string>& bodies, int senders, int each) {
+  std::map<std::string, int> next;
+  for (const std::string& body : bodies) {
+    const std::string sender = body.substr(0, body.find(':'));
+    if (body != sender + ":" + std::to_string(next[sender]++)) return body;
+  }
+  const auto missing = senders * each - static_cast<int>(bodies.size());
+  return missing == 0 ? "" : std::to_string(missing) + " missing";
 }
 
 std::int64_t count(Queue& queue, State state) { return queue.stats().of(state).messages; }

@@ -80,6 +80,9 @@ MessageId some_id(int number);           // valid, and the same for the same num
 std::string take(Queue& queue);
 std::vector<std::string> drain(Queue& queue);
 std::string body_of(const Delivery& delivery);  // inline or large
+// Of bodies "sender:number", where each sender's are to come in their order from 0, and each once:
+// the first that does not, or how many did not come; "" if all is well.
+std::string disorder(const std::vector<std::string>& bodies, int senders, int each);
 std::int64_t count(Queue& queue, State state);
 std::int64_t total(Queue& queue);  // of all states
 std::vector<MessageStatus> everything(Queue& queue);

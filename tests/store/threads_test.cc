@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,19 +12,6 @@ namespace spoolmq::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Bodies "thread:number"; each thread's must come in their order, and each once.
-void expect_complete(const std::vector<std::string>& bodies, int threads, int sends) {
-  EXPECT_EQ(bodies.size(), static_cast<std::size_t>(threads * sends));
-  std::map<int, int> next;
-  for (const std::string& body : bodies) {
-    const std::size_t colon = body.find(':');
-    ASSERT_NE(colon, std::string::npos);
-    const int thread = std::stoi(body.substr(0, colon));
-    EXPECT_EQ(std::stoi(body.substr(colon + 1)), next[thread]) << "of thread " << thread;
-    ++next[thread];
-  }
-}
 
 void send_from_threads(const std::function<Queue&(int)>& queue_of, int threads, int sends,
                        const SendOptions& options = {}) {
@@ -60,7 +46,7 @@ TEST(Threads, ShareOneHandleAndKeepEachTheirOrder) {
   constexpr int kSends = 50;
   Queue& queue = world.queue();
   send_from_threads([&](int) -> Queue& { return queue; }, kThreads, kSends);
-  expect_complete(drain(queue), kThreads, kSends);
+  EXPECT_EQ(disorder(drain(queue), kThreads, kSends), "");
 }
 
 TEST(Threads, ShareOneHandleAlsoForFilesOfTheirOwn) {
@@ -71,7 +57,7 @@ TEST(Threads, ShareOneHandleAlsoForFilesOfTheirOwn) {
   xml.format = Format::kXml;
   Queue& queue = world.queue();
   send_from_threads([&](int) -> Queue& { return queue; }, kThreads, kSends, xml);
-  expect_complete(drain(queue), kThreads, kSends);
+  EXPECT_EQ(disorder(drain(queue), kThreads, kSends), "");
   EXPECT_TRUE(queue.fsck(FsckMode::kLook).empty());
 }
 
@@ -87,7 +73,7 @@ TEST(Threads, WithAHandleEachAllSendAndAllAreRead) {
   send_from_threads([&](int t) -> Queue& { return handles[static_cast<std::size_t>(t)]; }, kHandles,
                     kSends);
   Queue reader = world.open("q", options);
-  expect_complete(drain(reader), kHandles, kSends);
+  EXPECT_EQ(disorder(drain(reader), kHandles, kSends), "");
   EXPECT_EQ(reader.consumers().size(), kHandles + 1U);
 }
 

@@ -13,13 +13,13 @@ TEST(Worker, DoesOneJobAfterTheOther) {
   Worker worker;
   int done = 0;
   std::thread::id where;
-  const std::function<void()> job = [&] {
+  Worker::Job job(worker, [&] {
     ++done;
     where = std::this_thread::get_id();
-  };
+  });
   for (int i = 1; i <= 1000; ++i) {
-    ASSERT_TRUE(worker.start(job));
-    worker.wait();
+    ASSERT_TRUE(job.begin());
+    job.finish();
     ASSERT_EQ(done, i);
   }
   EXPECT_NE(where, std::this_thread::get_id());
@@ -28,63 +28,63 @@ TEST(Worker, DoesOneJobAfterTheOther) {
 TEST(Worker, RunsWhileItsOwnerGoesOn) {
   Worker worker;
   std::atomic<bool> go_on{false};
-  const std::function<void()> job = [&] {
+  Worker::Job job(worker, [&] {
     while (!go_on) std::this_thread::yield();
-  };
-  ASSERT_TRUE(worker.start(job));
+  });
+  ASSERT_TRUE(job.begin());
   go_on = true;
-  worker.wait();
+  job.finish();
 }
 
 TEST(Worker, WorksForOneAtATime) {
   Worker worker;
   std::atomic<bool> go_on{false};
-  const std::function<void()> waits = [&] { go_on.wait(false); };
-  const std::function<void()> other = [] { FAIL(); };
-  ASSERT_TRUE(worker.start(waits));
-  EXPECT_FALSE(worker.start(other));
+  Worker::Job waits(worker, [&] { go_on.wait(false); });
+  Worker::Job other(worker, [] { FAIL(); });
+  ASSERT_TRUE(waits.begin());
+  EXPECT_FALSE(other.begin());
   go_on = true;
   go_on.notify_all();
-  worker.wait();
+  waits.finish();
 }
 
 TEST(Worker, IsSharedByManyThreads) {
   Worker worker;
-  std::atomic<int> started{0};
+  std::atomic<int> begun{0};
   int done = 0;  // by one at a time
-  const std::function<void()> job = [&] { ++done; };
   {
     std::vector<std::jthread> owners;
     for (int t = 0; t < 4; ++t) {
       owners.emplace_back([&] {
+        Worker::Job job(worker, [&] { ++done; });
         for (int i = 0; i < 500; ++i) {
-          if (!worker.start(job)) continue;
-          ++started;
-          worker.wait();
+          if (!job.begin()) continue;
+          ++begun;
+          job.finish();
         }
       });
     }
   }
   EXPECT_GT(done, 0);
-  EXPECT_EQ(done, started);
+  EXPECT_EQ(done, begun);
 }
 
 TEST(Worker, EndsBehindTheJobThatItHas) {
   Worker worker;
   std::atomic<bool> go_on{false};
   std::atomic<bool> done{false};
-  const std::function<void()> job = [&] {
+  Worker::Job job(worker, [&] {
     go_on.wait(false);
     done = true;
-  };
-  ASSERT_TRUE(worker.start(job));
+  });
+  ASSERT_TRUE(job.begin());
   std::jthread stops([&] {
     worker.stop();
     EXPECT_TRUE(done);
   });
   go_on = true;
   go_on.notify_all();
-  worker.wait();
+  job.finish();
 }
 
 TEST(Worker, JobsTellWhatTheyThrew) {
@@ -106,12 +106,12 @@ TEST(Worker, JobsTellWhatTheyThrew) {
 TEST(Worker, EndsAsleepOrWithoutAJob) {
   { const Worker unused; }
   Worker worker;
-  const std::function<void()> job = [] {};
-  ASSERT_TRUE(worker.start(job));
-  worker.wait();
+  Worker::Job job(worker, [] {});
+  ASSERT_TRUE(job.begin());
+  job.finish();
   std::this_thread::sleep_for(std::chrono::milliseconds(5));  // beyond its spinning
   worker.stop();
-  EXPECT_FALSE(worker.start(job)) << "it has ended";
+  EXPECT_FALSE(job.begin()) << "it has ended";
 }
 
 }  // namespace
