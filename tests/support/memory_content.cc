@@ -1,6 +1,7 @@
 #include "tests/support/memory_content.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace spoolmq::test {
@@ -12,22 +13,53 @@ bool coin(std::mt19937_64& random) { return (random() & 1) != 0; }
 
 }  // namespace
 
+void Image::resize(std::uint64_t size) {
+  size_ = size;
+  if (written_.size() > size) written_.resize(size);
+}
+
+std::size_t Image::read(std::span<std::byte> into, std::uint64_t offset) const {
+  if (offset >= size_) return 0;
+  into = into.first(std::min<std::uint64_t>(into.size(), size_ - offset));
+  const std::uint64_t end = std::min<std::uint64_t>(offset + into.size(), written_.size());
+  const std::uint64_t copied = end > offset ? end - offset : 0;
+  if (copied > 0) std::copy_n(written_.begin() + at(offset), copied, into.begin());
+  std::ranges::fill(into.subspan(copied), std::byte{0});
+  return into.size();
+}
+
+void Image::write(std::span<const std::byte> from, std::uint64_t offset) {
+  if (offset >= size_) return;
+  from = from.first(std::min<std::uint64_t>(from.size(), size_ - offset));
+  if (offset + from.size() > written_.size()) written_.resize(offset + from.size());
+  std::ranges::copy(from, written_.begin() + at(offset));
+}
+
+void Image::clear(std::uint64_t begin, std::uint64_t end) {
+  end = std::min<std::uint64_t>(end, written_.size());
+  if (begin >= end) return;
+  std::fill(written_.begin() + at(begin), written_.begin() + at(end), std::byte{0});
+}
+
+bool Image::is_clear(std::uint64_t begin, std::uint64_t end) const {
+  end = std::min<std::uint64_t>(end, written_.size());
+  return begin >= end || std::all_of(written_.begin() + at(begin), written_.begin() + at(end),
+                                     [](std::byte value) { return value == std::byte{0}; });
+}
+
 std::uint64_t Content::sectors_allocated() const {
   const auto blocks = std::count(allocated_.begin(), allocated_.end(), true);
   return static_cast<std::uint64_t>(blocks) * (kBlockBytes / kSectorBytes);
 }
 
 std::size_t Content::read(std::span<std::byte> into, std::uint64_t offset) const {
-  if (offset >= now_.size()) return 0;
-  const std::size_t length = std::min<std::size_t>(into.size(), now_.size() - offset);
-  std::copy_n(now_.begin() + at(offset), length, into.begin());
-  return length;
+  return now_.read(into, offset);
 }
 
 void Content::write(std::span<const std::byte> from, std::uint64_t offset) {
   if (from.empty()) return;
-  if (offset + from.size() > now_.size()) now_.resize(offset + from.size());
-  std::copy(from.begin(), from.end(), now_.begin() + at(offset));
+  now_.resize(std::max(now_.size(), offset + from.size()));
+  now_.write(from, offset);
   mark_allocated(offset, offset + from.size());
   pending_.push_back({offset, from.size(), {from.begin(), from.end()}, false});
 }
@@ -40,14 +72,14 @@ void Content::resize(std::uint64_t size) {
 }
 
 void Content::allocate(std::uint64_t offset, std::uint64_t length) {
-  if (offset + length > now_.size()) now_.resize(offset + length);
+  now_.resize(std::max(now_.size(), offset + length));
   mark_allocated(offset, offset + length);
 }
 
 void Content::punch(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = std::min<std::uint64_t>(offset + length, now_.size());
   if (offset >= end) return;
-  std::fill(now_.begin() + at(offset), now_.begin() + at(end), std::byte{0});
+  now_.clear(offset, end);
   pending_.push_back({offset, end - offset, {}, false});
   // The last block of the file is freed whole: nothing of it lies behind the range.
   const std::uint64_t last =
@@ -89,9 +121,7 @@ Content Content::after_power_cut(Bytes bytes, std::mt19937_64& random) const {
   after.allocated_ = allocated_;
   after.allocated_.resize((after.now_.size() + kBlockBytes - 1) / kBlockBytes);
   for (std::uint64_t block = 0; block < after.allocated_.size(); ++block) {
-    const std::uint64_t end = std::min<std::uint64_t>((block + 1) * kBlockBytes, after.size());
-    if (std::any_of(after.now_.begin() + at(block * kBlockBytes), after.now_.begin() + at(end),
-                    [](std::byte value) { return value != std::byte{0}; })) {
+    if (!after.now_.is_clear(block * kBlockBytes, (block + 1) * kBlockBytes)) {
       after.allocated_[block] = true;
     }
   }
@@ -99,16 +129,14 @@ Content Content::after_power_cut(Bytes bytes, std::mt19937_64& random) const {
 }
 
 // The part of `change` that lies in [begin, end) of `to`.
-void Content::apply(const Change& change, std::uint64_t begin, std::uint64_t end,
-                    std::vector<std::byte>& to) {
+void Content::apply(const Change& change, std::uint64_t begin, std::uint64_t end, Image& to) {
   begin = std::max(begin, change.offset);
-  end = std::min({end, change.offset + change.length, std::uint64_t{to.size()}});
+  end = std::min({end, change.offset + change.length, to.size()});
   if (begin >= end) return;
   if (change.bytes.empty()) {
-    std::fill(to.begin() + at(begin), to.begin() + at(end), std::byte{0});
+    to.clear(begin, end);
   } else {
-    std::copy(change.bytes.begin() + at(begin - change.offset),
-              change.bytes.begin() + at(end - change.offset), to.begin() + at(begin));
+    to.write(std::span(change.bytes).subspan(begin - change.offset, end - begin), begin);
   }
 }
 
@@ -134,11 +162,11 @@ Content::Reached Content::reach(std::mt19937_64& random) const {
 
 // The kernel writes a sector as it is at some moment: with the first so many of its changes, never
 // with a later change but without an earlier one.
-std::vector<std::byte> Content::torn(std::mt19937_64& random) const {
-  std::vector<std::byte> image = durable_;
+Image Content::torn(std::mt19937_64& random) const {
+  Image image = durable_;
   const Reached reached = reach(random);
   const std::uint64_t size = coin(random) ? reached.least_size : reached.most_size;
-  image.resize(std::max({durable_.size(), now_.size(), std::size_t{reached.most_size}}));
+  image.resize(std::max({durable_.size(), now_.size(), reached.most_size}));
   const auto happened = std::span(pending_).first(reached.changes);
 
   std::set<std::uint64_t> pending_sectors;
@@ -168,9 +196,9 @@ std::vector<std::byte> Content::torn(std::mt19937_64& random) const {
     for (std::uint64_t sector = change.offset / kSectorBytes; sector * kSectorBytes < end;
          ++sector) {
       if (coin(random)) continue;
-      const std::uint64_t begin = sector * kSectorBytes;
-      const std::uint64_t stop = std::min<std::uint64_t>(begin + kSectorBytes, now_.size());
-      std::copy(now_.begin() + at(begin), now_.begin() + at(stop), image.begin() + at(begin));
+      std::array<std::byte, kSectorBytes> bytes{};
+      const std::size_t count = now_.read(bytes, sector * kSectorBytes);
+      image.write(std::span(bytes).first(count), sector * kSectorBytes);
     }
   }
   image.resize(size);

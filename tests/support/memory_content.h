@@ -18,6 +18,23 @@ enum class Bytes : std::uint8_t {
           // a truncation happened wholly or not at all
 };
 
+// Bytes of which what lies behind the last that was written takes no memory: most of what is
+// allocated ahead is never written.
+class Image {
+ public:
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  void resize(std::uint64_t size);  // zeros come in addition
+  // What lies within it.
+  std::size_t read(std::span<std::byte> into, std::uint64_t offset) const;
+  void write(std::span<const std::byte> from, std::uint64_t offset);
+  void clear(std::uint64_t begin, std::uint64_t end);
+  [[nodiscard]] bool is_clear(std::uint64_t begin, std::uint64_t end) const;
+
+ private:
+  std::vector<std::byte> written_;  // the first; the others are zeros
+  std::uint64_t size_ = 0;
+};
+
 class Content {
  public:
   static constexpr std::uint64_t kSectorBytes = 512;
@@ -52,14 +69,13 @@ class Content {
     std::uint64_t most_size = 0;
   };
 
-  static void apply(const Change& change, std::uint64_t begin, std::uint64_t end,
-                    std::vector<std::byte>& to);
+  static void apply(const Change& change, std::uint64_t begin, std::uint64_t end, Image& to);
   [[nodiscard]] Reached reach(std::mt19937_64& random) const;
-  [[nodiscard]] std::vector<std::byte> torn(std::mt19937_64& random) const;
+  [[nodiscard]] Image torn(std::mt19937_64& random) const;
   void mark_allocated(std::uint64_t begin, std::uint64_t end);
 
-  std::vector<std::byte> now_;
-  std::vector<std::byte> durable_;
+  Image now_;
+  Image durable_;
   std::vector<Change> pending_;   // since the last sync, in order
   std::vector<Change> doubtful_;  // since before a failed sync, in order
   std::vector<bool> allocated_;   // per block
