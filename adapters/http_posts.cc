@@ -21,25 +21,17 @@ constexpr int kMostEvents = 64;
 constexpr std::string_view kRetryAfter = "retry-after:";
 
 struct FreeEasy {
-  void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { Curl::get().easy_cleanup(easy); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Curl::get().slist_free_all(list); }
 };
-
-// Once per process, before any thread of curl's users; never undone.
-void set_up_curl() {
-  static const CURLcode code = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) {
-    throw Error(ErrorCode::kOsResource, "set up", "libcurl", ::curl_easy_strerror(code));
-  }
-}
 
 template <typename Value>
 void set(CURL* easy, CURLoption option, Value value) {
-  const CURLcode code = ::curl_easy_setopt(easy, option, value);
+  const CURLcode code = Curl::get().easy_setopt(easy, option, value);
   if (code == CURLE_OK) return;
-  throw Error(ErrorCode::kConfiguration, "set up", "libcurl", ::curl_easy_strerror(code));
+  throw Error(ErrorCode::kConfiguration, "set up", "libcurl", Curl::get().easy_strerror(code));
 }
 
 // Nobody can have got the request.
@@ -89,20 +81,22 @@ struct HttpPosts::Running {
 };
 
 HttpPosts::HttpPosts(const WebhookSettings& settings, const Clock& clock)
-    : settings_(settings), clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    : settings_(settings),
+      clock_(clock),
+      curl_(Curl::get()),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_.is_open()) throw Error::from_errno(errno, "open", "epoll");
-  set_up_curl();
-  multi_.reset(::curl_multi_init());
+  multi_.reset(curl_.multi_init());
   if (!multi_) throw std::bad_alloc();
-  ::curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &HttpPosts::watch);
-  ::curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-  ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &HttpPosts::set_timer);
-  ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-  ::curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(settings.concurrency));
+  curl_.multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &HttpPosts::watch);
+  curl_.multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+  curl_.multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &HttpPosts::set_timer);
+  curl_.multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+  curl_.multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(settings.concurrency));
 }
 
 HttpPosts::~HttpPosts() {
-  for (Running& one : running_) ::curl_multi_remove_handle(multi_.get(), one.easy.get());
+  for (Running& one : running_) curl_.multi_remove_handle(multi_.get(), one.easy.get());
   running_.clear();
   multi_.reset();  // while epoll_ is there: it is told of sockets that close
 }
@@ -113,7 +107,7 @@ void HttpPosts::start(HttpPost post) {
   running.answer.id = running.post.id;
   try {
     set_options(running);
-    SPOOLMQ_CHECK(::curl_multi_add_handle(multi_.get(), running.easy.get()) == CURLM_OK);
+    SPOOLMQ_CHECK(curl_.multi_add_handle(multi_.get(), running.easy.get()) == CURLM_OK);
   } catch (...) {
     running_.pop_back();
     throw;
@@ -121,11 +115,11 @@ void HttpPosts::start(HttpPost post) {
 }
 
 void HttpPosts::set_options(Running& running) const {
-  running.easy.reset(::curl_easy_init());
+  running.easy.reset(curl_.easy_init());
   if (!running.easy) throw std::bad_alloc();
   CURL* const easy = running.easy.get();
   for (const std::string& line : running.post.headers) {
-    curl_slist* const longer = ::curl_slist_append(running.headers.get(), line.c_str());
+    curl_slist* const longer = curl_.slist_append(running.headers.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
     static_cast<void>(running.headers.release());
     running.headers.reset(longer);
@@ -172,15 +166,15 @@ std::vector<HttpAnswer> HttpPosts::move() {
     const int what = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                      ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                      ((event.events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
-    ::curl_multi_socket_action(multi_.get(), event.data.fd, what, &under_way);
+    curl_.multi_socket_action(multi_.get(), event.data.fd, what, &under_way);
   }
   if (clock_.boot_ms() >= next_boot_ms_) {
     next_boot_ms_ = INT64_MAX;
-    ::curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &under_way);
+    curl_.multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &under_way);
   }
   std::vector<HttpAnswer> answers;
   int left = 0;
-  while (const CURLMsg* const told = ::curl_multi_info_read(multi_.get(), &left)) {
+  while (const CURLMsg* const told = curl_.multi_info_read(multi_.get(), &left)) {
     if (told->msg == CURLMSG_DONE) finish(told->easy_handle, told->data.result, answers);
   }
   return answers;
@@ -191,16 +185,16 @@ void HttpPosts::finish(CURL* easy, CURLcode code, std::vector<HttpAnswer>& answe
       std::ranges::find_if(running_, [easy](const Running& one) { return one.easy.get() == easy; });
   SPOOLMQ_CHECK(found != running_.end());
   HttpAnswer& answer = found->answer;
-  ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
+  curl_.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
   answer.came = code == CURLE_OK;
   if (!answer.came) {
     curl_off_t connected_us = 0;
-    ::curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+    curl_.easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
     answer.reached = !never_arrived(code) && connected_us > 0;
-    answer.why = found->error[0] != '\0' ? found->error.data() : ::curl_easy_strerror(code);
+    answer.why = found->error[0] != '\0' ? found->error.data() : curl_.easy_strerror(code);
   }
   answers.push_back(std::move(answer));
-  ::curl_multi_remove_handle(multi_.get(), easy);
+  curl_.multi_remove_handle(multi_.get(), easy);
   running_.erase(found);
 }
 

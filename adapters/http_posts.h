@@ -4,8 +4,6 @@
 // Connections are kept and used again. Proxies and passwords of the environment and of ~/.netrc are
 // not looked at. Belongs to one thread; requests that are under way when it ends are given up.
 
-#include <curl/curl.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -13,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/curl_library.h"
 #include "adapters/descriptor.h"
 #include "adapters/webhook_settings.h"
 #include "core/clock.h"
@@ -55,7 +54,7 @@ class HttpPosts {
  private:
   struct Running;
   struct FreeMulti {
-    void operator()(CURLM* multi) const { ::curl_multi_cleanup(multi); }
+    void operator()(CURLM* multi) const { Curl::get().multi_cleanup(multi); }
   };
   static int watch(CURL* easy, curl_socket_t socket, int what, void* self, void* unused);
   static int set_timer(CURLM* multi, long timeout_ms, void* self);
@@ -64,6 +63,7 @@ class HttpPosts {
 
   const WebhookSettings settings_;
   const Clock& clock_;
+  const Curl& curl_;
   Descriptor epoll_;
   std::int64_t next_boot_ms_ = INT64_MAX;
   std::list<Running> running_;

@@ -1,11 +1,10 @@
 #include "adapters/webhook_answer.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <charconv>
 #include <ctime>
 
+#include "adapters/curl_library.h"
 #include "core/text.h"
 
 namespace spoolmq::adapters {
@@ -50,7 +49,7 @@ std::optional<std::int64_t> parse_retry_after(std::string_view text, std::int64_
     return std::clamp(std::min(seconds, kMostRetryMs / kMsPerSecond) * kMsPerSecond, kLeastRetryMs,
                       kMostRetryMs);
   }
-  const std::time_t date = ::curl_getdate(std::string(text).c_str(), nullptr);
+  const std::time_t date = Curl::get().getdate(std::string(text).c_str(), nullptr);
   if (date < 0) return std::nullopt;
   return std::clamp(std::int64_t{date} * kMsPerSecond - now_wall_ms, kLeastRetryMs, kMostRetryMs);
 }

@@ -1,12 +1,11 @@
 #include "adapters/webhook_settings.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
+#include "adapters/curl_library.h"
 #include "adapters/key_table.h"
 #include "adapters/place_key.h"
 #include "adapters/socket_keys.h"
@@ -24,19 +23,20 @@ constexpr std::size_t kMostUrlBytes = 4096;
 using Settings = WebhookSettings;
 
 struct FreeUrl {
-  void operator()(CURLU* url) const { ::curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { Curl::get().url_cleanup(url); }
 };
 
 // One part of a URL that curl understands; empty: it has none.
 std::string part_of(const std::string& url, CURLUPart part) {
-  const std::unique_ptr<CURLU, FreeUrl> parsed(::curl_url());
+  const Curl& curl = Curl::get();
+  const std::unique_ptr<CURLU, FreeUrl> parsed(curl.url());
   char* text = nullptr;
-  if (!parsed || ::curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK ||
-      ::curl_url_get(parsed.get(), part, &text, 0) != CURLUE_OK) {
+  if (!parsed || curl.url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK ||
+      curl.url_get(parsed.get(), part, &text, 0) != CURLUE_OK) {
     return {};
   }
   std::string found(text);
-  ::curl_free(text);
+  curl.free(text);
   return found;
 }
 

@@ -49,6 +49,21 @@ mq send orders x >/dev/null
 once orders /ok --secret-file "$work/secret"
 same 78 $? "a secret that everybody may read"
 
+# ---- libcurl is loaded by webhooks alone; where it is missing, they say so, and all else works
+! ldd "$spoolmq" | grep -q libcurl || fail "libcurl is loaded at every start"
+if [[ $(id -u) -eq 0 ]] && unshare --mount true 2>/dev/null; then
+  fresh unposted
+  mq send unposted x >/dev/null || fail "send"
+  curl_library=$(ldconfig -p | awk '$1 == "libcurl.so.4" {print $NF; exit}')
+  (
+    unshare --mount bash -c 'mount --bind /dev/null "$1" && exec "${@:2}"' - "$(realpath "$curl_library")" \
+      "$spoolmq" --root "$root" webhook unposted --url "$url/ok" --once >"$work/out" 2>"$work/err"
+  )
+  same 78 $? "without libcurl"
+  grep -q '^spoolmq: load: libcurl.so.4: ' "$work/err" || fail "of libcurl: $(<"$work/err")"
+  counted 1 ready unposted
+fi
+
 # ---- Answers
 fresh rejects
 id=$(mq send rejects x)
