@@ -1,6 +1,7 @@
 // fsck: compares the index with the spool files, record by record. Looking is safe on a live queue;
 // what it reports may be in motion, so every suspicion is looked at twice.
 #include <algorithm>
+#include <array>
 
 #include "core/record_codec.h"
 #include "core/xml_codec.h"
@@ -77,14 +78,20 @@ void QueueImpl::fsck_index(std::vector<FsckFinding>& findings) {
       if (line == "ok") continue;
       findings.push_back({"index", names::index_file(session.index.generation()), line});
     }
+    std::array<std::int64_t, kRowStates> counted{};
     Stmt counts = session.index.db().prepare("SELECT state,count(*) FROM m GROUP BY state");
+    bool any_wrong = false;
     while (counts.step()) {
       const std::int64_t state = counts.integer(0);
       const bool is_state = state >= 1 && state < static_cast<std::int64_t>(kRowStates);
-      if (is_state &&
-          session.index.count(static_cast<RowState>(state)).messages == counts.integer(1)) {
-        continue;
-      }
+      if (is_state) counted[static_cast<std::size_t>(state)] = counts.integer(1);
+      any_wrong = any_wrong || !is_state;
+    }
+    for (std::size_t state = 1; state < kRowStates; ++state) {
+      const StateCount count = session.index.count(static_cast<RowState>(state));
+      any_wrong = any_wrong || count.messages != counted[state];
+    }
+    if (any_wrong) {
       findings.push_back({"index", names::index_file(session.index.generation()),
                           "the counter of a state is wrong"});
     }

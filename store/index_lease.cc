@@ -117,6 +117,8 @@ std::size_t Index::move_due(const Now& now, const Settings& settings, std::vecto
   }
   const bool any_waits = has(RowState::kReady) || has(RowState::kBehind) || has(RowState::kDelayed);
   for (Row& row : due(any_waits, sql_->expired, now.wall_ms)) {
+    // The one before it of its order key, which has just died, may have let it go ahead.
+    if (!row.order_key.empty()) row = find(row.id).value();
     kill(row, "expired", now, settings.order_on_dead);
     if (deaths != nullptr) deaths->push_back(row);
     ++moved;

@@ -213,6 +213,19 @@ TEST_F(OrderKey, ComesBackInOrderWhenLeasesExpire) {
   EXPECT_EQ(drain(queue()), (Bodies{"0", "1", "2", "3"}));
 }
 
+// One that dies lets the next go ahead, which dies in the same transaction.
+TEST_F(OrderKey, CountsRightWhereSeveralExpireAtOnce) {
+  for (int i = 0; i < 3; ++i) {
+    Message mortal = keyed(std::to_string(i), "a");
+    mortal.expires_at_ms = world_.clock().wall_ms() + 1000;
+    queue().send(mortal);
+  }
+  world_.clock().advance(2s);
+  EXPECT_FALSE(queue().receive());
+  EXPECT_EQ(count(queue(), State::kDead), 3);
+  EXPECT_TRUE(queue().fsck(FsckMode::kLook).empty());
+}
+
 TEST_F(OrderKey, HoldsAcrossARestartAndARebuild) {
   const MessageId head = send("1");
   send("2");
