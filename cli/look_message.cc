@@ -78,9 +78,11 @@ void add_state(Facts& facts, const MessageStatus& status) {
   facts.add_text("reason", status.reason);
   facts.add_time(status.state == State::kArchived ? "kept until" : "due", status.due_ms);
   if (status.state == State::kLeased) {
-    facts.add("lease", std::string(status.bound ? "bound" : "timed") + ", pid " +
-                           std::to_string(status.holder_pid) + ", " +
-                           rough_duration(status.lease_left_ms) + " left");
+    facts.add("lease",
+              std::string(status.bound ? "bound" : "timed") + ", pid " +
+                  std::to_string(status.holder_pid) + ", " +
+                  (status.lease_left_ms == 0 ? "over: the next receive has it"
+                                             : rough_duration(status.lease_left_ms) + " left"));
   }
   facts.add("priority", status.priority);
   facts.add("deliveries", status.counters.deliveries);

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxReceipts = 1'000'000;   // of one command
 constexpr std::size_t kBatch = 1'000;             // of one transaction
 constexpr std::string_view kLabel = "receipt: ";  // as `receive` prints it
+constexpr std::string_view kAck = "ack";
 
 constexpr std::array kNackOptions = {
     OptionSpec{"--delay", "D", "instead of the queue's backoff"},
@@ -91,8 +92,10 @@ int run_act(Context& context, const Arguments& arguments, std::string_view name,
       if (context.json) {
         put_line(json_line({{"receipt", text}, {"outcome", outcome_name(outcomes.at(i))}}));
       }
-      if (outcomes.at(i) != LeaseOutcome::kLost) continue;
-      complain(std::string(name) + ": " + text + ": the lease has ended");
+      const bool is_acked = outcomes.at(i) == LeaseOutcome::kRepeated;
+      if (outcomes.at(i) == LeaseOutcome::kDone || (is_acked && name == kAck)) continue;
+      complain(std::string(name) + ": " + text +
+               (is_acked ? ": it is acknowledged already" : ": the lease has ended"));
       code = static_cast<int>(ErrorCode::kLeaseLost);
     }
   }
@@ -100,7 +103,7 @@ int run_act(Context& context, const Arguments& arguments, std::string_view name,
 }
 
 int run_ack(Context& context, const Arguments& arguments) {
-  return run_act(context, arguments, "ack", [](Queue& queue, std::span<const Receipt> receipts) {
+  return run_act(context, arguments, kAck, [](Queue& queue, std::span<const Receipt> receipts) {
     return queue.ack(receipts);
   });
 }
@@ -139,7 +142,7 @@ constexpr std::string_view kOperands = "Q RECEIPT…|-";
 
 constexpr std::array kCommands = {
     Command{"data",
-            "ack",
+            kAck,
             kOperands,
             2,
             kMaxReceipts,

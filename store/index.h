@@ -268,6 +268,7 @@ class Index {
   std::int64_t oldest_ready_ms();
   std::int64_t segment_count();
   std::vector<std::pair<std::uint64_t, std::int64_t>> leases_by_holder();
+  std::int64_t leases_over(const Now& now);
   // Order keys that a dead message stopped go on: order-on-dead became `continue`.
   void promote_stopped_keys();
   // As it was before take(), but for its place in its order key, which may have become the head.

@@ -123,6 +123,11 @@ std::vector<std::pair<std::uint64_t, std::int64_t>> Index::leases_by_holder() {
   return counts;
 }
 
+std::int64_t Index::leases_over(const Now& now) {
+  Stmt over = db_.prepare("SELECT count(*) FROM m WHERE state=2 AND due<=?1");
+  return over.bind(1, now.boot_ms).step() ? over.integer(0) : 0;
+}
+
 void Index::promote_stopped_keys() {
   Stmt stopped = db_.prepare("SELECT DISTINCT okey FROM m WHERE okey IS NOT NULL AND state=6");
   std::vector<std::string> keys;

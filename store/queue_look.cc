@@ -209,7 +209,13 @@ void QueueImpl::why_queue(Session& session, std::vector<std::string>& reasons) {
   const auto say = [&](RowState state, const std::string& what) {
     if (count(state) > 0) reasons.push_back(std::to_string(count(state)) + " " + what);
   };
-  say(RowState::kLeased, "leased: being worked on");
+  const std::int64_t over = index.leases_over(session.now);
+  if (over > 0) {
+    reasons.push_back(std::to_string(over) + " leased, but no longer: the next receive has them");
+  }
+  if (const std::int64_t running = count(RowState::kLeased) - over; running > 0) {
+    reasons.push_back(std::to_string(running) + " leased: being worked on");
+  }
   say(RowState::kBehind, "behind an earlier message of their order key");
   if (count(RowState::kDelayed) > 0) {
     const auto next = index.next_delayed_in(session.now);
@@ -228,6 +234,10 @@ void QueueImpl::why_message(Session& session, const Row& row, std::vector<std::s
       return;  // it moves, unless the queue is paused
     case RowState::kLeased: {
       const MessageStatus status = describe(session, row);
+      if (status.lease_left_ms == 0) {
+        reasons.push_back("its lease is over: the next receive has it");
+        return;
+      }
       reasons.push_back("leased for another " + ms_text(status.lease_left_ms) +
                         (status.bound ? " to process " + std::to_string(status.holder_pid)
                                       : " to whoever has the receipt"));

@@ -121,6 +121,10 @@ expect 0 --json info q "${receipt%.*}"
 expect 0 ack q - <<<"receipt: $receipt"
 expect 0 --json ack q "$receipt"
 same repeated "$(json "$work/out" '$.outcome')" "the same receipt again"
+for verdict in nack release extend reject; do  # comes too late
+  expect 3 "$verdict" q "$receipt"
+  holds 'it is acknowledged already' "$err" "$verdict behind an ack"
+done
 expect 64 ack q nonsense
 expect 64 ack q
 expect 0 send q bad

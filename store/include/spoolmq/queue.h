@@ -177,7 +177,7 @@ struct ReceiveOptions {
 // What became of one receipt handed to ack, nack, …
 enum class LeaseOutcome : std::uint8_t {
   kDone,
-  kRepeated,   // that very receipt was acknowledged already: fine
+  kRepeated,   // that very receipt was acknowledged already: fine, where that was to be done
   kLost,       // stale, expired, or unknown
 };
 
