@@ -81,7 +81,7 @@ constexpr std::array kCommands = {
             "copies queues that are in use to a new directory", "spoolmq backup /backup/monday",
             kBackupOptions, run_backup},
     Command{"health", "restore", "SRC", 1, 1, false, "brings the queues of a backup back",
-            "spoolmq restore /backup/monday", kRestoreOptions, run_restore},
+            "spoolmq restore /backup/monday", kRestoreOptions, run_restore, kMakesRoot},
 };
 
 }  // namespace

@@ -101,7 +101,8 @@ std::span<const Command> bridge_commands() {
                                                   &adapters::AdapterKey::name) != kind.keys().end();
       const std::size_t operands = is_of_one(kind) ? 1 : 0;
       made.push_back({"bridges", kind.type, is_of_one(kind) ? "Q" : "", operands, operands,
-                      runs_command, kind.summary, kind.example, mine.specs(), run_bridge});
+                      runs_command, kind.summary, kind.example, mine.specs(), run_bridge,
+                      !is_of_one(kind)});
     }
     return made;
   }();

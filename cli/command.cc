@@ -1,6 +1,8 @@
 #include "cli/command.h"
 
 #include <array>
+#include <filesystem>
+#include <system_error>
 
 #include "core/units.h"
 #include "spoolmq/error.h"
@@ -100,7 +102,14 @@ void set_typed_setting(Settings& settings, std::string_view key, std::string_vie
 }
 
 Root& Context::root() {
-  if (!root_) root_ = Root::open(root_path.empty() ? Root::default_path() : root_path);
+  if (root_) return *root_;
+  const std::string path = root_path.empty() ? Root::default_path() : root_path;
+  std::error_code unknown;
+  if (!makes_root && !std::filesystem::exists(path, unknown) && !unknown) {
+    throw Error(ErrorCode::kNotFound, "open the root", path,
+                "there is none; `spoolmq create` makes it");
+  }
+  root_ = Root::open(path);
   return *root_;
 }
 

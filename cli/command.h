@@ -68,7 +68,9 @@ class Context {
   std::string root_path;
   bool json = false;
   bool quiet = false;
+  bool makes_root = false;  // where it is missing; or else a mistyped one is refused
 
+  // Error(kNotFound) where there is none.
   Root& root();
   // Opens a queue as a short-lived command does. Error(kNotFound) where there is none.
   Queue queue(const std::string& name, std::string_view as = {});
@@ -76,6 +78,8 @@ class Context {
  private:
   std::optional<Root> root_;
 };
+
+inline constexpr bool kMakesRoot = true;  // of a command that may be the first to use a root
 
 struct Command {
   std::string_view
@@ -89,6 +93,7 @@ struct Command {
   std::string_view example;  // one or two complete command lines
   std::span<const OptionSpec> options;
   int (*run)(Context& context, const Arguments& arguments);
+  bool makes_root = false;
 };
 
 // The tables, one per file of commands; commands() joins them in the order of --help.

@@ -42,6 +42,7 @@ int run(std::span<const char* const> arguments) {
   if (parsed.command == nullptr) {
     put_out(parsed.text);
   } else {
+    parsed.context.makes_root = parsed.command->makes_root;
     code = parsed.command->run(parsed.context, parsed.arguments);
   }
   close_out();

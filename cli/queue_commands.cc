@@ -243,7 +243,8 @@ constexpr std::size_t kMaxChanges = 64;
 constexpr std::array kCommands = {
     Command{"queues", "create", "Q", 1, 1, false,
             "makes a queue; fine if it is there with equal settings",
-            "spoolmq create orders --capacity 10000 --lease 2m", kCreateOptions, run_create},
+            "spoolmq create orders --capacity 10000 --lease 2m", kCreateOptions, run_create,
+            kMakesRoot},
     Command{"queues",
             "queues",
             "",

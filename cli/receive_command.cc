@@ -204,7 +204,8 @@ Command receive_command() {
           "spoolmq receive orders --wait --timeout 30s --ack\n"
           "spoolmq receive orders -n 100 --json",
           kOptions,
-          run_receive};
+          run_receive,
+          kMakesRoot};
 }
 
 }  // namespace spoolmq::cli

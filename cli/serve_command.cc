@@ -96,7 +96,7 @@ constexpr std::array kServeOptions = {
 constexpr std::array kServe = {
     Command{"service", "serve", "", 0, 0, false,
             "runs the adapters of spoolmq.toml, sweeps the queues, shows metrics",
-            "spoolmq serve --check", kServeOptions, run_serve},
+            "spoolmq serve --check", kServeOptions, run_serve, kMakesRoot},
 };
 
 }  // namespace

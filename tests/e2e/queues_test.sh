@@ -2,6 +2,12 @@
 # create queues show config remove pause resume, and what every command has in common.
 . "${0%/*}/lib.sh" "$1"
 
+# ---- a root that is not there
+for command in queues stats fsck topics 'list q' 'send q x' 'remove q'; do
+  expect 66 $command
+  [[ ! -e $root ]] || fail "$command made the root"
+done
+
 # ---- global options
 expect 0 --version
 [[ $out =~ [0-9]+\.[0-9]+\.[0-9]+ ]] || fail "no version: $out"
