@@ -69,9 +69,9 @@ struct ImportAdapter::Opened {
 
   static ImportReactions reactions(const AdapterPlace& place) {
     ImportReactions reactions;
-    reactions.on_imported = [&place](const MessageId& id, const std::string& path,
+    reactions.on_imported = [&place](const std::optional<MessageId>& first, const std::string& path,
                                      std::uint64_t size) {
-      if (place.on_moved) place.on_moved(id, path, size);
+      if (first && place.on_moved) place.on_moved(*first, path, size);
       if (place.counters == nullptr) return;
       place.counters->bytes += size;
       place.counters->last_success_wall_ms = place.clock->wall_ms();

@@ -169,8 +169,8 @@ void ImportBatch::send() {
     send_as_records(entries_.front());
   } else {
     report_.stopped = send_entries(parts_.queue, entries_, parts_.settings);
+    for (ImportEntry& entry : entries_) settle(entry, entry.claim.id);
   }
-  for (ImportEntry& entry : entries_) settle(entry);
 }
 
 void ImportBatch::send_as_records(ImportEntry& entry) {
@@ -185,23 +185,25 @@ void ImportBatch::send_as_records(ImportEntry& entry) {
   // The file is all that is left of its bad records.
   if (entry.outcome == SendOutcome::kSent && result.refused > 0 && !refusals_.has_place() &&
       parts_.settings.after == AfterImport::kRemove) {
-    entry.outcome = SendOutcome::kNotTried;
-    tell(claim.id, claim.file, claim.name);
+    ++report_.kept_for_records;
+    tell(result.first, claim.file, claim.name);
     refused_.push_back(claim.file);
     return;
   }
   // Nothing of it would be anywhere.
-  const bool is_empty =
-      result.records == 0 && result.refused == 0 && claim.records == 0 && claim.file.size > 0;
-  if (is_empty && entry.outcome == SendOutcome::kSent &&
+  const bool is_empty = result.records == 0 && result.refused == 0 && claim.records == 0;
+  if (is_empty && entry.outcome == SendOutcome::kSent && claim.file.size > 0 &&
       parts_.settings.split.kind == SplitKind::kXml) {
     entry.outcome = SendOutcome::kRefused;
     entry.refusal = Error(ErrorCode::kBadData, "split", entry.claim.name,
                           "no element at " + parts_.settings.split.path);
+  } else if (is_empty && entry.outcome == SendOutcome::kSent) {
+    ++report_.without_records;
   }
+  settle(entry, result.first);
 }
 
-void ImportBatch::settle(ImportEntry& entry) {
+void ImportBatch::settle(ImportEntry& entry, const std::optional<MessageId>& first) {
   const ImportClaim& claim = entry.claim;
   switch (entry.outcome) {
     case SendOutcome::kNotTried:
@@ -221,13 +223,14 @@ void ImportBatch::settle(ImportEntry& entry) {
     case SendOutcome::kSent:
       break;
   }
-  tell(claim.id, claim.file, claim.name);
+  tell(first, claim.file, claim.name);
   sent_.push_back({claim.id, claim.file, claim.name, true});
 }
 
-void ImportBatch::tell(const MessageId& id, const FileIdentity& file, const std::string& path) {
+void ImportBatch::tell(const std::optional<MessageId>& first, const FileIdentity& file,
+                       const std::string& path) {
   ++report_.imported;
-  if (reactions_.on_imported) reactions_.on_imported(id, path, file.size);
+  if (reactions_.on_imported) reactions_.on_imported(first, path, file.size);
 }
 
 void ImportBatch::refuse(ImportEntry& entry) {
@@ -261,7 +264,10 @@ void ImportBatch::depart(const Sent& one) {
               {{"file", printable(one.path)}, {"id", one.id.text()}});
   }
   if (departure == Departure::kStays && is_told) told_.insert(one.id);
-  if (departure == Departure::kGone && !is_told) tell(one.id, one.file, one.path);
+  if (departure == Departure::kGone && !is_told) {
+    const bool has_records = parts_.settings.split.kind != SplitKind::kNone;
+    tell(has_records ? std::nullopt : std::optional(one.id), one.file, one.path);
+  }
   if (departure != Departure::kStays) {
     told_.erase(one.id);
     stuck_.erase(one.id);

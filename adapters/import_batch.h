@@ -78,8 +78,10 @@ class ImportBatch {
   void drop_vanished();
   void send();
   void send_as_records(ImportEntry& entry);
-  void settle(ImportEntry& entry);
-  void tell(const MessageId& id, const FileIdentity& file, const std::string& path);
+  // `first`: of the messages that it has become; none, if it held no records.
+  void settle(ImportEntry& entry, const std::optional<MessageId>& first);
+  void tell(const std::optional<MessageId>& first, const FileIdentity& file,
+            const std::string& path);
   void refuse(ImportEntry& entry);
   void depart(const Sent& one);
   void note(Departure departure, const MessageId& id);
@@ -106,7 +108,7 @@ class ImportBatch {
   std::vector<std::string> unsettled_;
   std::vector<std::string> unreadable_;
   std::unordered_set<MessageId> stuck_;  // could not leave; logged once
-  std::unordered_set<MessageId> told_;  // counted as imported, and could not leave
+  std::unordered_set<MessageId> told_;   // counted as imported, and could not leave
 };
 
 }  // namespace spoolmq::adapters

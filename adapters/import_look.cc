@@ -112,8 +112,10 @@ void ImportSession::see(const std::string& path, const FileStatus& status) {
   const std::int64_t now = parts_.clock.boot_ms();
   const watcher::Verdict verdict = readiness_.look(status, done_file_is_there(path), now);
   if (!is_selected(path, parts_.settings)) return;
-  if (readiness_.look_at_name(path).kind != watcher::Verdict::Kind::kReady) {
-    if (scan_) ++report_.left_unfinished;
+  const watcher::Verdict by_name = readiness_.look_at_name(path);
+  if (by_name.kind != watcher::Verdict::Kind::kReady) {
+    // A done file is none that anybody would import.
+    if (scan_ && by_name.rule == watcher::Rule::kRename) ++report_.left_unfinished;
     return;
   }
   const FileIdentity file = identity_of(status);

@@ -81,7 +81,10 @@ class SplitSending {
     sent_.stopped = send_entries(queue_, batch_, settings_);
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       if (batch_[i].outcome != SendOutcome::kNotTried) sent_.settled = records_[i].number;
-      if (batch_[i].outcome == SendOutcome::kSent) ++sent_.records;
+      if (batch_[i].outcome == SendOutcome::kSent) {
+        ++sent_.records;
+        if (!sent_.first) sent_.first = batch_[i].claim.id;
+      }
       if (batch_[i].outcome != SendOutcome::kRefused) continue;
       records_[i].body = std::move(batch_[i].message.body);
       refuse(records_[i], *batch_[i].refusal);

@@ -20,10 +20,11 @@ namespace spoolmq::adapters {
 MessageId record_id(const MessageId& file, std::uint64_t number);
 
 struct SplitSent {
-  std::uint64_t records = 0;     // now durable in the queue
-  std::uint64_t settled = 0;     // up to this number every record is: sent, or put aside
-  std::uint64_t refused = 0;     // put aside
-  std::optional<Error> stopped;  // the queue takes no more now
+  std::uint64_t records = 0;       // now durable in the queue
+  std::optional<MessageId> first;  // of those
+  std::uint64_t settled = 0;       // up to this number every record is: sent, or put aside
+  std::uint64_t refused = 0;       // put aside
+  std::optional<Error> stopped;    // the queue takes no more now
 };
 // `entry.large` is read to its end; records up to `entry.claim.records` were settled before and are
 // passed over. `entry.outcome` becomes kSent, kChanged or kUnreadable unless it stopped.

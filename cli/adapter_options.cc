@@ -13,9 +13,9 @@ using adapters::KeyValue;
 std::string from_here(const std::string& path) {
   if (path.empty()) return path;
   std::error_code error;
-  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
-  // Whoever opens it says why not.
-  return error ? std::filesystem::absolute(path).string() : whole.string();
+  const std::filesystem::path absolute = std::filesystem::absolute(path);
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute.string() : whole.string();  // whoever opens it says why not
 }
 
 // The name of a file is looked at by whoever opens it: where a link has it, that is to be seen.

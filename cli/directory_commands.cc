@@ -131,6 +131,9 @@ int report_import(const DirectoryCommand& command, const adapters::ImportReport&
   command.say_count(report.left_unsettled, "left: too young, or being written");
   command.say_count(report.left_unreadable, "left: no permission to read");
   command.say_count(report.left_stuck, "left: imported, but not to be removed");
+  command.say_count(report.without_records, "without a record");
+  command.say_count(report.kept_for_records,
+                    "left for its bad records; once it is changed, the good ones are sent again");
   if (report.stopped) {
     if (report.imported == 0) throw Error(*report.stopped);
     say(report.stopped->operation(), report.stopped->subject(), report.stopped->why());

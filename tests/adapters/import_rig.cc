@@ -32,9 +32,8 @@ ImportRig::ImportRig(DirectoryWorld& world, ImportSettings settings, const Sides
     }
   }
   ImportReactions reactions;
-  reactions.on_imported = [this](const MessageId&, const std::string& path, std::uint64_t) {
-    imported.push_back(path);
-  };
+  reactions.on_imported = [this](const std::optional<MessageId>&, const std::string& path,
+                                 std::uint64_t) { imported.push_back(path); };
   reactions.on_refused = [this](const std::string& what, const Error&) { refused.push_back(what); };
   session_.emplace(ImportParts{world.queue(), tree_, identity_, &*done_,
                                errors_ ? &*errors_ : nullptr, world.clock(), settings_},

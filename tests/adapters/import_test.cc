@@ -1,9 +1,8 @@
-#include "adapters/import_session.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "adapters/import_session.h"
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
 
@@ -52,16 +51,17 @@ TEST(Import, TellsWhereAMessageComesFrom) {
 TEST(Import, SaysWhichIdEachFileGot) {
   DirectoryWorld world;
   world.put("in", "a.txt", "alpha");
-  MessageId told;
+  std::optional<MessageId> told;
   ImportReactions reactions;
-  reactions.on_imported = [&](const MessageId& id, const std::string& name, std::uint64_t size) {
-    told = id;
+  reactions.on_imported = [&](const std::optional<MessageId>& first, const std::string& name,
+                              std::uint64_t size) {
+    told = first;
     EXPECT_EQ(name, "a.txt");
     EXPECT_EQ(size, 5U);
   };
   world.import(DirectoryWorld::at_first_look(), reactions);
-  ASSERT_TRUE(world.queue().load(told));
-  EXPECT_EQ(world.queue().load(told)->body, "alpha");
+  ASSERT_TRUE(told && world.queue().load(*told));
+  EXPECT_EQ(world.queue().load(*told)->body, "alpha");
 }
 
 TEST(Import, LeavesUnfinishedAndUnselectedFiles) {

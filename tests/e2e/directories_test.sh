@@ -45,6 +45,13 @@ expect 1 import q "$in" --quiet-for 0s --include '*.xml' --include '*.txt' --exc
 same 4 "$(find "$in" -type f | wc -l)" "kept"
 expect 0 import q "$in" --quiet-for 0s --include '*.bak' --done "$work/done"
 same d.bak "$(ls "$work/done")" "moved to --done"
+touch "$in/e.bak"
+(cd "$work" && expect 0 import q "$in" --quiet-for 0s --include '*.bak' --done here && [[ -e here/e.bak ]]) ||
+  fail "a relative --done is not where the user is"
+touch "$in"/f.bak{,.done}
+expect 0 import q "$in" --ready done-file --include '*.bak*'
+same '' "$err" "a done file that has done its work"
+expect 1 import q "$in" --ready done-file --include '*.bak*'
 expect 64 import q "$in" --keep --done "$work/done"
 expect 64 import q "$in" --done "$in"
 mq create strict --check well-formed-xml
@@ -54,6 +61,22 @@ expect 2 import strict "$in" --quiet-for 0s --include '[gb]*d.xml' --errors "$wo
 one_id "$out"
 [[ -e $work/errors/bad.xml ]] || fail "the refused file is not in --errors"
 counted 1 ready strict
+expect 0 purge q ALL
+
+# ---- records
+mkdir "$work/tables"
+printf 'n,m\n1,2\n3,4\n' >"$work/tables/two.csv"
+expect 0 import q "$work/tables" --quiet-for 0s --split csv
+one_id "$out"
+expect 0 info q "$out"
+counted 2 ready q
+printf 'n,m\n' >"$work/tables/none.csv"
+expect 0 import q "$work/tables" --quiet-for 0s --split csv
+same '' "$out" "the id of nothing"
+holds '1 file without a record' "$err" "a table without rows"
+printf 'n,m\n1,2\n3\n' >"$work/tables/half.csv"
+expect 2 import q "$work/tables" --quiet-for 0s --split csv
+holds '1 file left for its bad records' "$err" "a file that stays"
 expect 0 purge q ALL
 
 # ---- names that leave
