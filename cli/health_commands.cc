@@ -21,7 +21,8 @@ FsckMode mode_of(const Arguments& arguments) {
   return rebuild ? FsckMode::kRebuildIndex : FsckMode::kLook;
 }
 
-void print_finding(const Context& context, const std::string& queue, const FsckFinding& finding) {
+void print_finding(const Context& context, const std::string& queue, const FsckFinding& finding,
+                   FsckMode mode) {
   if (context.json) {
     nlohmann::ordered_json object;
     object["queue"] = queue;
@@ -33,7 +34,7 @@ void print_finding(const Context& context, const std::string& queue, const FsckF
     return;
   }
   std::string line = queue + ": " + finding.what + ": " + finding.where + ": " + finding.why;
-  if (finding.repaired) line.append(" (repaired)");
+  if (finding.repaired && mode != FsckMode::kLook) line.append(" (repaired)");
   write_out(printable(line) + "\n");
 }
 
@@ -41,7 +42,7 @@ int check_queue(Context& context, const std::string& name, FsckMode mode) {
   Queue queue = context.queue(name);
   int code = kDone;
   for (const FsckFinding& finding : queue.fsck(mode)) {
-    print_finding(context, name, finding);
+    print_finding(context, name, finding, mode);
     if (!finding.repaired) code = kPartly;
   }
   return code;
