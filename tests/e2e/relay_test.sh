@@ -20,7 +20,7 @@ same "$before" "$(grep -o '"headers".*' "$work/info" | head -c 200)" "headers an
 counted 0 ready from
 expect 64 relay from --to-queue from --once
 expect 64 relay from --once
-expect 64 relay from --to-queue to --to-root other --once
+expect 66 relay from --to-queue to --to-root other --once  # from where the user is
 expect 66 relay nowhere --to-queue to --once
 expect 66 relay from --to-queue nowhere --once
 expect 66 relay from --to-queue to --to-root "$work/no-root" --once
