@@ -168,6 +168,14 @@ TEST_F(Look, SaysWhyTheQueueStandsStill) {
   EXPECT_EQ(why(), Lines{"1 delayed, the next is due in 5s"});
 }
 
+TEST_F(Look, SaysThatALeaseIsOver) {
+  const MessageId id = queue().send(text("x"));
+  static_cast<void>(queue().receive()->detach());
+  world_.clock().advance(1h);
+  EXPECT_EQ(why(), Lines{"1 leased, but no longer: the next receive has them"});
+  EXPECT_EQ(why(id), Lines{"its lease is over: the next receive has it"});
+}
+
 TEST_F(Look, RefusesToSayWhyOfWhatIsNotThere) {
   EXPECT_EQ(refusal([&] { why(some_id(1)); }), ErrorCode::kNotFound);
 }
