@@ -108,7 +108,7 @@ class ImportBatch {
   std::vector<std::string> unsettled_;
   std::vector<std::string> unreadable_;
   std::unordered_set<MessageId> stuck_;  // could not leave; logged once
-  std::unordered_set<MessageId> told_;   // counted as imported, and could not leave
+  std::unordered_set<MessageId> told_;  // counted as imported, and could not leave
 };
 
 }  // namespace spoolmq::adapters

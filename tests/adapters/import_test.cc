@@ -1,8 +1,9 @@
+#include "adapters/import_session.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "adapters/import_session.h"
 #include "spoolmq/error.h"
 #include "tests/adapters/directory_world.h"
 

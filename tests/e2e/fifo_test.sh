@@ -218,7 +218,7 @@ until_true service_answers
 until_true is_fifo "$work/fast.ok"
 until_true is_fifo "$work/slow"
 measure() { timeout 60 python3 "$clients" latency "$work/fast" "$work/fast.ok" 100 || fail "latency"; }
-for try in {1..12}; do
+for try in 1 2 3 4 5; do
   alone=$(least "${alone-}" "$(measure)")
   start slow python3 -c "
 import time
@@ -229,7 +229,7 @@ while True: f.write(b'x'); time.sleep(1)"
   beside=$(least "${beside-}" "$(measure)")
   kill_now slow
   ((beside <= 2 * alone)) && break
-  ((try < 12)) || fail "an answer takes $alone µs, beside a slow writer $beside"
+  ((try < 5)) || fail "an answer takes $alone µs, beside a slow writer $beside"
 done
 stop serve || fail "serve"
 mq purge q ALL >/dev/null; mq purge r ALL >/dev/null

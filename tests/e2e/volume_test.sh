@@ -4,7 +4,7 @@
 # SPOOLMQ_VOLUME_STOPPED and SPOOLMQ_VOLUME_RUNNING set how many; 0 of the latter leaves them out.
 . "${0%/*}/lib.sh" "$1"
 . "${0%/*}/running.sh"
-stopped=${SPOOLMQ_VOLUME_STOPPED:-60000}
+stopped=${SPOOLMQ_VOLUME_STOPPED:-200000}
 flowing=${SPOOLMQ_VOLUME_RUNNING:-20000}
 in=$work/in new=$work/new
 mkdir "$in" "$new" "$work/out"
