@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "adapters/loaded_library.h"
+
 namespace spoolmq::adapters {
 
 class Curl {
@@ -17,14 +19,12 @@ class Curl {
 
  private:
   Curl();
-  template <typename Function>
-  Function* find(const char* name) const;
 
-  void* const library_;
+  const LoadedLibrary library_;
 
  public:
 #define SPOOLMQ_CURL(name) \
-  decltype(::curl_##name)* const name = find<decltype(::curl_##name)>("curl_" #name)
+  decltype(::curl_##name)* const name = library_.find<decltype(::curl_##name)>("curl_" #name)
   SPOOLMQ_CURL(easy_cleanup);
   SPOOLMQ_CURL(easy_getinfo);
   SPOOLMQ_CURL(easy_init);

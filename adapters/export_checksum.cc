@@ -1,9 +1,8 @@
 #include "adapters/export_checksum.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 
+#include "adapters/openssl_library.h"
 #include "core/check.h"
 #include "spoolmq/error.h"
 
@@ -20,20 +19,25 @@ void require(int result) {
 
 }  // namespace
 
-void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void Sha256::Free::operator()(evp_md_ctx_st* context) const {
+  OpenSsl::get().EVP_MD_CTX_free(context);
+}
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  require(context_ == nullptr ? 0 : EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+Sha256::Sha256() : context_(OpenSsl::get().EVP_MD_CTX_new()) {
+  const OpenSsl& openssl = OpenSsl::get();
+  require(context_ == nullptr
+              ? 0
+              : openssl.EVP_DigestInit_ex(context_.get(), openssl.EVP_sha256(), nullptr));
 }
 
 void Sha256::add(std::span<const std::byte> bytes) {
-  require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+  require(OpenSsl::get().EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
 }
 
 std::string Sha256::hex() {
   std::array<unsigned char, kDigestBytes> digest{};
   unsigned int length = 0;
-  require(EVP_DigestFinal_ex(context_.get(), digest.data(), &length));
+  require(OpenSsl::get().EVP_DigestFinal_ex(context_.get(), digest.data(), &length));
   SPOOLMQ_CHECK(length == digest.size());
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

@@ -1,13 +1,13 @@
 #include "adapters/passcode_hash.h"
 
 #include <crypt.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
 
+#include "adapters/openssl_library.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
@@ -74,7 +74,7 @@ bool is_passcode(const Secret& passcode, const std::string& hash) {
   const auto place = std::make_unique<Workplace>();
   const char* const found = crypt_in(*place, passcode, hash);
   return found != nullptr && std::string_view(found).size() == hash.size() &&
-         ::CRYPTO_memcmp(found, hash.data(), hash.size()) == 0;
+         OpenSsl::get().CRYPTO_memcmp(found, hash.data(), hash.size()) == 0;
 }
 
 std::string hash_of_nobody(const std::string& like) {

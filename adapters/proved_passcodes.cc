@@ -1,20 +1,19 @@
 #include "adapters/proved_passcodes.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
+#include "adapters/openssl_library.h"
 #include "core/check.h"
 #include "spoolmq/error.h"
 
 namespace spoolmq::adapters {
 
 ProvedPasscodes::ProvedPasscodes() {
-  if (::RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) {
-    throw Error(ErrorCode::kOsResource, "make", "a random key", "OpenSSL has no randomness");
+  if (::getentropy(key_.data(), key_.size()) != 0) {
+    throw Error::from_errno(errno, "make", "a random key");
   }
 }
 
@@ -28,7 +27,7 @@ bool ProvedPasscodes::has(const std::string& name, const Secret& passcode, std::
     return false;
   }
   const Mark mark = mark_of(name, passcode);
-  return ::CRYPTO_memcmp(mark.data(), found->second.mark.data(), mark.size()) == 0;
+  return OpenSsl::get().CRYPTO_memcmp(mark.data(), found->second.mark.data(), mark.size()) == 0;
 }
 
 void ProvedPasscodes::add(const std::string& name, const Secret& passcode, std::string_view hash,
@@ -44,16 +43,17 @@ void ProvedPasscodes::add(const std::string& name, const Secret& passcode, std::
 
 ProvedPasscodes::Mark ProvedPasscodes::mark_of(const std::string& name,
                                                const Secret& passcode) const {
+  const OpenSsl& openssl = OpenSsl::get();
   // A key per name: the same passcode of two is two marks.
   Mark inner{};
   unsigned length = 0;
   const auto* const name_bytes = reinterpret_cast<const unsigned char*>(name.data());
-  SPOOLMQ_CHECK(::HMAC(::EVP_sha256(), key_.data(), static_cast<int>(key_.size()), name_bytes,
-                       name.size(), inner.data(), &length) != nullptr);
+  SPOOLMQ_CHECK(openssl.HMAC(openssl.EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+                             name_bytes, name.size(), inner.data(), &length) != nullptr);
   const auto* const bytes = reinterpret_cast<const unsigned char*>(passcode.bytes().data());
   Mark mark{};
-  SPOOLMQ_CHECK(::HMAC(::EVP_sha256(), inner.data(), static_cast<int>(inner.size()), bytes,
-                       passcode.bytes().size(), mark.data(), &length) != nullptr);
+  SPOOLMQ_CHECK(openssl.HMAC(openssl.EVP_sha256(), inner.data(), static_cast<int>(inner.size()),
+                             bytes, passcode.bytes().size(), mark.data(), &length) != nullptr);
   ::explicit_bzero(inner.data(), inner.size());
   return mark;
 }

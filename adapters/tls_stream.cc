@@ -1,8 +1,5 @@
 #include "adapters/tls_stream.h"
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,7 +13,7 @@ namespace spoolmq::adapters {
 namespace {
 
 struct FreeBio {
-  void operator()(BIO* bio) const { ::BIO_free(bio); }
+  void operator()(BIO* bio) const { OpenSsl::get().BIO_free(bio); }
 };
 
 int length_of(std::size_t bytes) {
@@ -26,23 +23,24 @@ int length_of(std::size_t bytes) {
 }  // namespace
 
 std::string tls_failure() {
-  const unsigned long code = ::ERR_get_error();
-  ::ERR_clear_error();
+  const OpenSsl& openssl = OpenSsl::get();
+  const unsigned long code = openssl.ERR_get_error();
+  openssl.ERR_clear_error();
   if (code == 0) return "no reason was given";
   if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));
-  const char* const why = ::ERR_reason_error_string(code);
+  const char* const why = openssl.ERR_reason_error_string(code);
   return why == nullptr ? "error " + std::to_string(code) : why;
 }
 
 TlsStream::TlsStream(Descriptor socket, OwnedSsl ssl)
     : Stream(std::move(socket)), ssl_(std::move(ssl)) {
   // It writes without MSG_NOSIGNAL: SIGPIPE is ignored in every process of ours (main.cc).
-  SPOOLMQ_CHECK(::SSL_set_fd(ssl_.get(), descriptor()) == 1);
+  SPOOLMQ_CHECK(openssl_.SSL_set_fd(ssl_.get(), descriptor()) == 1);
 }
 
 Moved TlsStream::open() {
-  ::ERR_clear_error();
-  const int result = ::SSL_do_handshake(ssl_.get());
+  openssl_.ERR_clear_error();
+  const int result = openssl_.SSL_do_handshake(ssl_.get());
   if (result == 1) {
     read_events_ = POLLIN;
     write_events_ = POLLOUT;
@@ -55,20 +53,20 @@ Moved TlsStream::open() {
 }
 
 Transfer TlsStream::read_some(std::span<char> into) {
-  ::ERR_clear_error();
-  const int got = ::SSL_read(ssl_.get(), into.data(), length_of(into.size()));
+  openssl_.ERR_clear_error();
+  const int got = openssl_.SSL_read(ssl_.get(), into.data(), length_of(into.size()));
   if (got > 0) {
     read_events_ = POLLIN;
     // What was decrypted already no poll tells of.
-    return {Moved::kDone, static_cast<std::size_t>(got), ::SSL_has_pending(ssl_.get()) == 0};
+    return {Moved::kDone, static_cast<std::size_t>(got), openssl_.SSL_has_pending(ssl_.get()) == 0};
   }
   return {refused(got, read_events_)};
 }
 
 Transfer TlsStream::write_some(std::string_view bytes) {
   if (bytes.empty()) return {};
-  ::ERR_clear_error();
-  const int taken = ::SSL_write(ssl_.get(), bytes.data(), length_of(bytes.size()));
+  openssl_.ERR_clear_error();
+  const int taken = openssl_.SSL_write(ssl_.get(), bytes.data(), length_of(bytes.size()));
   if (taken > 0) {
     write_events_ = POLLOUT;
     return {Moved::kDone, static_cast<std::size_t>(taken)};
@@ -78,8 +76,8 @@ Transfer TlsStream::write_some(std::string_view bytes) {
 }
 
 Moved TlsStream::finish_writing() {
-  ::ERR_clear_error();
-  const int result = ::SSL_shutdown(ssl_.get());
+  openssl_.ERR_clear_error();
+  const int result = openssl_.SSL_shutdown(ssl_.get());
   if (result < 0) {
     const Moved moved = refused(result, write_events_);
     if (moved != Moved::kDone && moved != Moved::kEnd) return moved;
@@ -89,22 +87,22 @@ Moved TlsStream::finish_writing() {
 }
 
 std::string TlsStream::subject() const {
-  X509* const certificate = ::SSL_get0_peer_certificate(ssl_.get());
-  if (certificate == nullptr || ::SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
-  const std::unique_ptr<BIO, FreeBio> text(::BIO_new(::BIO_s_mem()));
+  X509* const certificate = openssl_.SSL_get0_peer_certificate(ssl_.get());
+  if (certificate == nullptr || openssl_.SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
+  const std::unique_ptr<BIO, FreeBio> text(openssl_.BIO_new(openssl_.BIO_s_mem()));
   SPOOLMQ_CHECK(text != nullptr);
   // RFC 2253 with UTF-8 as it is: "CN=desk,O=Example".
-  ::X509_NAME_print_ex(text.get(), ::X509_get_subject_name(certificate), 0,
-                       XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
+  openssl_.X509_NAME_print_ex(text.get(), openssl_.X509_get_subject_name(certificate), 0,
+                              XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
   char* begin = nullptr;
-  const long length = BIO_get_mem_data(text.get(), &begin);
+  const long length = openssl_.BIO_ctrl(text.get(), BIO_CTRL_INFO, 0, &begin);
   return {begin, static_cast<std::size_t>(length)};
 }
 
 // What a call that returned `result` waits for, or why it failed.
 Moved TlsStream::refused(int result, short& events) {
   const int system_error = errno;
-  switch (::SSL_get_error(ssl_.get(), result)) {
+  switch (openssl_.SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ:
       events = POLLIN;
       return Moved::kLater;
@@ -122,16 +120,17 @@ Moved TlsStream::refused(int result, short& events) {
 }
 
 std::string TlsStream::reason() const {
-  const unsigned long code = ::ERR_peek_error();
-  const long verdict = ::SSL_get_verify_result(ssl_.get());
+  const unsigned long code = openssl_.ERR_peek_error();
+  const long verdict = openssl_.SSL_get_verify_result(ssl_.get());
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
       verdict != X509_V_OK) {
-    ::ERR_clear_error();
-    return std::string("the certificate is refused: ") + ::X509_verify_cert_error_string(verdict);
+    openssl_.ERR_clear_error();
+    return std::string("the certificate is refused: ") +
+           openssl_.X509_verify_cert_error_string(verdict);
   }
   if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
       ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    ::ERR_clear_error();
+    openssl_.ERR_clear_error();
     return "the connection broke: it ended without TLS's end";
   }
   return tls_failure();

@@ -1,15 +1,15 @@
 #pragma once
 // One connection under TLS. Private to tls.cc and tls_stream.cc.
 
-#include <openssl/ssl.h>
 #include <poll.h>
 
+#include "adapters/openssl_library.h"
 #include "adapters/stream.h"
 
 namespace spoolmq::adapters {
 
 struct FreeSsl {
-  void operator()(SSL* ssl) const { ::SSL_free(ssl); }
+  void operator()(SSL* ssl) const { OpenSsl::get().SSL_free(ssl); }
 };
 using OwnedSsl = std::unique_ptr<SSL, FreeSsl>;
 
@@ -31,6 +31,7 @@ class TlsStream final : public Stream {
   Moved refused(int result, short& events);
   [[nodiscard]] std::string reason() const;
 
+  const OpenSsl& openssl_ = OpenSsl::get();
   OwnedSsl ssl_;
   short read_events_ = POLLIN;
   short write_events_ = POLLOUT;

@@ -1,8 +1,6 @@
 #include "adapters/webhook_request.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include <system_error>
 
 #include "adapters/descriptor.h"
+#include "adapters/openssl_library.h"
 #include "core/check.h"
 #include "core/read_to_end.h"
 #include "core/text.h"
@@ -107,9 +106,10 @@ std::string webhook_signature(std::string_view secret, std::string_view id,
   text.append(body);
   std::array<unsigned char, 32> mark{};
   unsigned length = 0;
-  SPOOLMQ_CHECK(::HMAC(::EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                       mark.data(), &length) != nullptr);
+  const OpenSsl& openssl = OpenSsl::get();
+  SPOOLMQ_CHECK(openssl.HMAC(openssl.EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+                             reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                             mark.data(), &length) != nullptr);
   return "v1," + base64_encode({reinterpret_cast<const char*>(mark.data()), length});
 }
 
