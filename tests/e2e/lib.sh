@@ -6,7 +6,8 @@
 #                           line on stderr, `spoolmq: what: on what: why`, and nothing on stdout.
 #   same WANT GOT WHAT      fails if they differ
 #   json FILE PATH          one value of the JSON object in FILE
-#   until_true COMMAND…     waits for a condition, at most 120 s
+#   until_true COMMAND…     waits for a condition, at most 120 s; asks less often as it gets longer, since
+#                           what is asked takes its time from what is waited for
 #   has_listener PATH       connections to that Unix socket are accepted: its name is there a little
 #                           earlier, and refuses
 #   readme_block CHAPTER LANGUAGE [NTH]   that block of the README's, the first unless told otherwise
@@ -51,10 +52,11 @@ json_has() {  # FILE PATH…: every one is there, be it null
   done
 }
 until_true() {
-  local end=$((SECONDS + 120))
+  local end=$((SECONDS + 120)) pause=20
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || fail "waited in vain for: $*"
-    sleep 0.02
+    sleep "0.$(printf %03d "$pause")"
+    pause=$((pause < 160 ? pause * 2 : pause))
   done
 }
 has_listener() { [[ -S $1 ]] && awk -v path="$1" '$4 == "00010000" && $8 == path { found = 1 } END { exit !found }' /proc/net/unix; }

@@ -95,7 +95,7 @@ count=3000
 (for ((i = 0; i < count; i += 100)); do seq $((i + 1)) $((i + 100)); sleep 0.1; done | mq send from --lines >/dev/null) &
 sending=$!
 : >"$work/got"
-start consumer "$spoolmq" --root "$work/other" consume to -- sh -c "cat >>$work/got; echo >>$work/got"
+start consumer "$spoolmq" --root "$work/other" consume to -- sh -c "read -r n; echo \$n >>$work/got"
 rounds=0
 end=$((SECONDS + 120))
 while ! { ended $sending && count_is 0 ready from && count_is 0 leased from && count_is 0 delayed from; }; do

@@ -30,7 +30,7 @@ until_moved() {  # COUNT: goes on as long as it grows
       fail "$count of $1 were imported: $(words_of service)"
     fi
     now=$count
-    sleep 0.1
+    sleep 1
   done
 }
 
