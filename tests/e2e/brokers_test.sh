@@ -32,7 +32,8 @@ start_rabbitmq one
 confirmed "${stomp_port[one]}" '' 'sent to one'
 kill_now one
 start_again one
-arrives "${stomp_port[one]}" '' 'sent to one' || fail "one lost it"
+arrives "${stomp_port[one]}" '' 'sent to one' ||
+  fail "one lost it: $(rabbitmq_ctl one -q list_queues name durable messages) $(words_of one)"
 stop one
 
 # ---- A quorum queue on three nodes: without the one that took it, the others have it
