@@ -233,7 +233,9 @@ class Index {
   std::size_t end_leases_of(std::uint64_t holder, const Now& now, const Settings& settings,
                             std::vector<Row>* deaths);
   void release_leases_of(std::uint64_t holder);  // as release(): no failure
-  // After a boot: bound leases are over, timed ones get what the wall clock leaves.
+  // Where nobody is left of whoever held them.
+  void end_bound_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths);
+  // After a boot: those that are left, which are timed, get what the wall clock leaves.
   void convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths);
   void clamp_times(const Now& now);  // likewise: delays and expiries
   // The row a receipt names, if its lease runs; else what became of it.

@@ -163,11 +163,17 @@ void Index::release_leases_of(std::uint64_t holder) {
   for (Row& row : read_rows(sql_->leases_of.bind_u64(1, holder))) release(row);
 }
 
+void Index::end_bound_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
+  for (Row& row : read_rows(sql_->all_leases)) {
+    if (row.holder != 0) nack(row, now, settings, "lease ended with the boot", 0, deaths);
+  }
+}
+
 void Index::convert_leases(const Now& now, const Settings& settings, std::vector<Row>* deaths) {
   for (Row& row : read_rows(sql_->all_leases)) {
     const std::int64_t left =
         std::clamp<std::int64_t>(row.lease_wall_ms - now.wall_ms, 0, row.lease_length_ms);
-    if (row.holder != 0 || left == 0) {
+    if (left == 0) {
       nack(row, now, settings, "lease ended with the boot", 0, deaths);
     } else {
       row.due = now.boot_ms + left;

@@ -148,9 +148,15 @@ void QueueImpl::reconcile(WriterLock::Hold& hold) {
   } else {
     const std::vector<AckLog::Entry> acks = acks_left();
     transact_held(hold, [&](Session& session) {
-      session.index.set_boot_id(clock_->boot_id());
+      const std::string boot_id = clock_->boot_id();
+      const bool is_same_boot = session.index.boot_id() == boot_id;
+      session.index.set_boot_id(boot_id);
       take_over_acks_left(session, acks);  // before their leases end as failures
-      session.index.convert_leases(session.now, session.settings, &session.deaths);
+      session.index.end_bound_leases(session.now, session.settings, &session.deaths);
+      // In one boot their deadlines stand, whatever was done to the wall clock.
+      if (!is_same_boot) {
+        session.index.convert_leases(session.now, session.settings, &session.deaths);
+      }
       session.index.clamp_times(session.now);
     });
     if (!clean) {

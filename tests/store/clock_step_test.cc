@@ -121,6 +121,25 @@ TEST_F(ClockStep, NeitherWayEndsALeaseOrMakesItLast) {
   EXPECT_EQ(take(queue()), "y");
 }
 
+// Nor where everybody closed meanwhile: who opens next is in the same boot.
+TEST_F(ClockStep, NeitherWayReachesALeaseThroughAnOrderlyClose) {
+  ReceiveOptions timed;
+  timed.lease = 30s;
+  timed.kind = LeaseKind::kTimed;
+  for (const Milliseconds step : {kTenYears, -kDay}) {
+    queue().send(text("x"));
+    const Receipt receipt = queue().receive(timed)->detach();
+    world_.reopen();
+    clock().step_wall(step);
+    EXPECT_EQ(queue().status(receipt.id)->lease_left_ms, 30'000);
+    clock().advance(29s);
+    world_.reopen();
+    EXPECT_EQ(take(queue()), "(none)");
+    clock().advance(1s);
+    EXPECT_EQ(take(queue()), "x");
+  }
+}
+
 TEST_F(ClockStep, NeitherWayRepeatsAnIdOrChangesTheOrder) {
   std::vector<MessageId> ids;
   Bodies sent;
