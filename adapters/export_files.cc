@@ -86,8 +86,7 @@ bool FileWriter::write(std::span<ExportItem> items, const KeepGoing& keep_going)
     work_.push_back({&item, {item.delivery.message().id, 0, redrives, {}}});
   }
   try {
-    for (Work& work : work_) {
-      if (prepare(work, keep_going)) continue;
+    if (!prepare_all(keep_going)) {
       drop_unrecorded();
       return false;
     }
@@ -105,6 +104,33 @@ bool FileWriter::write(std::span<ExportItem> items, const KeepGoing& keep_going)
 }
 
 // ---- Before the rows
+
+// What was written already is not undone for the first that does not fit any more: the next round
+// begins with that one, and fails if it is still so.
+bool FileWriter::prepare_all(const KeepGoing& keep_going) {
+  bool has_some = false;
+  for (std::size_t at = 0; at < work_.size(); ++at) {
+    try {
+      if (!prepare(work_[at], keep_going)) return false;
+    } catch (const Error& error) {
+      if (!has_some) throw;
+      log::debug("exports what was written before an error", {{"why", error.what()}});
+      put_off(std::span(work_).subspan(at));
+      return true;
+    }
+    has_some |= work_[at].is_pending();
+  }
+  return true;
+}
+
+void FileWriter::put_off(std::span<Work> works) {
+  Work& failed = works.front();
+  if (!failed.is_recorded && failed.row.nonce != 0) {
+    parts_.remove(failed.row);
+    failed.row.nonce = 0;
+  }
+  for (const Work& work : works) work.item->end(Outcome::kLater);
+}
 
 bool FileWriter::prepare(Work& work, const KeepGoing& keep_going) {
   const auto known = identity_.find(work.row.id);

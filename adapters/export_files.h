@@ -42,7 +42,9 @@ class FileWriter final : public ExportWriter {
   void remove_left_behind_by_gone();
   void remove_left_behind(const ExportRow& row);
   // ---- Before the rows: false, told to end
+  bool prepare_all(const KeepGoing& keep_going);
   bool prepare(Work& work, const KeepGoing& keep_going);
+  void put_off(std::span<Work> works);
   bool go_on(Work& work);
   bool write_parts(Work& work, const KeepGoing& keep_going);
   void choose_name(Work& work);

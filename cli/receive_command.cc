@@ -1,6 +1,8 @@
 // receive: messages on timed leases, printed or written to files. A lease outlives this process
 // only when its message has been handed over whole; on any failure before that it is released.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -69,7 +71,10 @@ class Handover {
     } else if (directory_) {
       put_line(file);
     } else {
-      read_body(delivery, [](std::string_view bytes) { put_out(bytes); });
+      read_body(delivery, [this](std::string_view bytes) {
+        put_out(bytes);
+        if (!bytes.empty()) ends_a_line_ = bytes.back() == '\n';
+      });
       if (null_) put_out(std::string_view("\0", 1));
     }
     settle_out();
@@ -80,6 +85,10 @@ class Handover {
     if (ack_) {
       if (!taken.empty()) queue.ack_batch(taken);
       return;
+    }
+    // Where both streams meet, a receipt stands on a line of its own.
+    if (!ends_a_line_ && ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0) {
+      put_word(context_, "");
     }
     for (Delivery& delivery : taken) {
       if (!context_.json) put_word(context_, "receipt: " + delivery.receipt().text());
@@ -123,6 +132,7 @@ class Handover {
   Context& context_;
   bool null_;
   bool ack_;
+  bool ends_a_line_ = true;  // what stdout had last
   std::unique_ptr<Dir> directory_;
 };
 

@@ -30,6 +30,19 @@ void require_queue_name(std::string_view name) {
   }
 }
 
+// "capacity=10, not 11; ttl=1h, not 0s".
+std::string difference(const Settings& there, const Settings& wanted) {
+  const std::vector<SettingText> has = settings_as_text(there);
+  const std::vector<SettingText> wants = settings_as_text(wanted);
+  std::string text;
+  for (std::size_t at = 0; at < has.size(); ++at) {
+    const auto& [key, value] = has[at];
+    if (value == wants[at].second) continue;
+    text += (text.empty() ? "" : "; ") + key + "=" + value + ", not " + wants[at].second;
+  }
+  return text;
+}
+
 void make_directories(const std::string& path) {
   for (std::size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at + 1);
@@ -211,11 +224,17 @@ Created Root::create_queue(std::string_view name, const Settings& settings) {
   }
   const std::unique_ptr<Dir> dir = queues->open_dir(directory);
   const auto text = dir ? read_file(*dir, names::kSettings, kSettingsBytes) : std::nullopt;
-  if (text && parse_settings(*text, dir->path()) == settings) {
+  if (!text) {
+    throw Error(ErrorCode::kCannotCreate, "create", name,
+                "it exists without " + std::string(names::kSettings));
+  }
+  const Settings there = parse_settings(*text, dir->path());
+  if (there == settings) {
     queues->sync();  // whoever made it may have been killed before he did
     return Created::kSameExists;
   }
-  throw Error(ErrorCode::kCannotCreate, "create", name, "it exists with different settings");
+  throw Error(ErrorCode::kCannotCreate, "create", name,
+              "it exists with different settings: " + difference(there, settings));
 }
 
 Queue Root::open_queue(std::string_view name, const OpenOptions& options) {

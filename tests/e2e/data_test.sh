@@ -107,12 +107,16 @@ counted 1 leased q
 expect 1 receive q
 expect 0 release q "$receipt"
 expect 3 release q "$receipt"
+# Where stdout and stderr are one terminal, and the body does not end its line.
+shown=$(script -qec "'$spoolmq' --root '$root' receive q" /dev/null </dev/null | tr -d '\r')
+[[ $shown == job$'\n''receipt: '* ]] || fail "at a terminal: $shown"
+expect 0 release q "${shown##*receipt: }"
 take
 expect 0 nack q "$receipt" --reason 'no such customer' --delay 0s
 expect 3 ack q "$receipt"
 take --lease 1h
 expect 0 --json info q "${receipt:30:6}"
-same '3|1|timed' "$(json "$work/out" '$.deliveries')|$(json "$work/out" '$.failures')|$(
+same '4|1|timed' "$(json "$work/out" '$.deliveries')|$(json "$work/out" '$.failures')|$(
   json "$work/out" '$.lease.kind')" "counters"
 (($(json "$work/out" '$.lease.left_ms') > 3000000)) || fail "--lease"
 expect 0 extend q "$receipt" --lease 2h

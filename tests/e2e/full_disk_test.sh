@@ -89,3 +89,19 @@ for WITH in ext4-blocks ext4-inodes tmpfs-blocks tmpfs-inodes; do
   umount "$place"
 done
 echo "$((4 * rounds)) times filled, $total messages sent and received"
+
+# ---- An export takes what there is room for, and the rest when there is more
+root=$work/elsewhere
+mount -t tmpfs -o size=128k none "$place" || fail "mount"
+mq create q || fail "create"
+head -c 20000 "$work/large" >"$work/medium"
+for ((i = 0; i < 20; ++i)); do mq send q -f "$work/medium" >/dev/null || fail "send"; done
+expect 75 export q "$place"
+files=$(find "$place" -type f | wc -l)
+((files >= 3 && files < 8)) || fail "$files files of 20 KB in 128 KiB"
+same 0 "$(find "$place" -type f ! -size 20000c | wc -l)" "half a file"
+counted $((20 - files)) ready q
+mount -o remount,size=1m "$place" || fail "remount"
+expect 0 export q "$place"
+same 20 "$(find "$place" -type f -size 20000c | wc -l)" "all of them"
+counted 0 ready q

@@ -52,7 +52,15 @@ TEST(Root, CreatesAQueueOnce) {
   EXPECT_EQ(world.root().create_queue("one", settings), Created::kNew);
   world.open("one").send(text("x"));
   EXPECT_EQ(world.root().create_queue("one", settings), Created::kSameExists);
-  EXPECT_EQ(refusal([&] { world.root().create_queue("one"); }), ErrorCode::kCannotCreate);
+  settings.lease = std::chrono::minutes(2);
+  try {
+    world.root().create_queue("one", settings);
+    FAIL() << "with another lease";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCannotCreate);
+    EXPECT_EQ(error.why(), "it exists with different settings: lease=30s, not 2m");
+  }
+  settings.lease = Settings{}.lease;
   Queue one = world.open("one");
   EXPECT_EQ(one.settings(), settings);
   EXPECT_EQ(total(one), 1);
