@@ -54,7 +54,8 @@ expect 0 create jobs --capacity 10 --lease 120s --format xml --durability os --m
   --overflow reject --max-failures 3 --backoff 100ms --backoff-max 2s --ttl 60m --archive 24h \
   --history all --content-type text/xml --check well-formed-xml --mode 600
 expect 73 create jobs --capacity 11
-holds 'different settings: capacity=10, not 11; lease=2m, not 30s; ' "$err" "what differs"
+holds 'different settings: format=xml, not binary; ' "$err" "what differs"
+holds '; capacity=10, not 11; ' "$err" "what differs"
 expect 0 --json create new/one
 same true "$(json "$work/out" '$.created' | sed 's/1/true/')" "created"
 expect 0 --json create new/one
