@@ -252,10 +252,11 @@ TEST(ExportAdapter, ReleasesItsMessagesWhateverTheTargetRefuses) {
 
 // So far nothing is remembered of them: a full disk would stay full.
 TEST(ExportAdapter, RemovesItsTemporariesWhenTheTargetRefusesThem) {
-  constexpr std::uint64_t kOperations = 3 + 1;  // a file made, written, synced; its name
-  for (std::uint64_t n = 1; n <= kOperations; ++n) {
+  // The first of two files is made, written, synced; behind the second, their names are synced.
+  for (const std::uint64_t n : {1U, 2U, 3U, 7U}) {
     DirectoryWorld world;
     send(world, "one", "a");
+    send(world, "two", "b");
     Target target;
     Running running(world, {}, [&] { return target.disk().root(); });
     target.disk().fail_at(n, ENOSPC);
