@@ -47,10 +47,10 @@ test_preset() {
 }
 
 asan_target=unit_tests tsan_target=threaded_tests
-selection=(-L unit)
+asan_selection=(-L unit) tsan_selection=(-L threaded)
 case ${1:-} in
   '') ;;
-  --all) asan_target=all tsan_target=all selection=() ;;
+  --all) asan_target=all tsan_target=all asan_selection=() tsan_selection=() ;;
   *) say "usage: tests/run.sh [--all]"; exit 64 ;;
 esac
 
@@ -63,9 +63,9 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 say "== asan"
 build_preset "$source_dir" asan "$asan_target"
 build_ahead tsan "$tsan_target"
-test_preset asan "${selection[@]}"
+test_preset asan "${asan_selection[@]}"
 say "== tsan"
 build_ahead release all
-test_preset tsan "${selection[@]}"
+test_preset tsan "${tsan_selection[@]}"
 say "== release"
 test_preset release
